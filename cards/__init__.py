@@ -1,0 +1,1 @@
+"""The knowledge: pure Python and data, without FHIR, web, clock, log or environment."""

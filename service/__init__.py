@@ -1,0 +1,1 @@
+"""The shell: Flask, HTTP, FHIR and storage around the knowledge in ``cards``."""
