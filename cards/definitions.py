@@ -1,0 +1,40 @@
+"""Numbers that more than one rule uses, read from ``definitions.toml``."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FILE = Path(__file__).with_name("definitions.toml")
+
+
+class Definition(NamedTuple):
+    """One number: what it is, where it comes from, and how far a site may move it."""
+
+    value: float
+    range: tuple[float, float]
+    says: str
+    source: str
+
+
+@cache
+def definitions() -> Mapping[str, Definition]:
+    """Return every definition by its dotted name, such as ``lookback.stale_days``."""
+    table = tomllib.loads(FILE.read_text("utf-8"))
+    return dict(_flatten("", table))
+
+
+def number(name: str) -> float:
+    """Return the value called ``name``; an unknown name is a ``KeyError``."""
+    return definitions()[name].value
+
+
+def _flatten(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Definition]]:
+    for key, entry in table.items():
+        name = f"{prefix}{key}"
+        if "value" in entry:
+            low, high = entry["range"]
+            yield name, Definition(entry["value"], (low, high), entry["says"], entry["source"])
+        else:
+            yield from _flatten(f"{name}.", entry)
