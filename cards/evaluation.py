@@ -1,0 +1,138 @@
+"""Ask every rule that looks at an order what it says, and keep what it says."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from cards import circumstances
+from cards.case import NO_ORDER, Assessment, Case
+from cards.chart import Chart, Fact, Fires, Order, Silent, Verdict
+from cards.rulebook import ADULTS, CHART, Indicator, Outcome, Rule, Rulebook
+
+ADULT_YEARS = 18
+CHILDREN = "children"
+STOPPED = frozenset({"stopped", "cancelled"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """A rule that fired on an order, and the facts that made it fire."""
+
+    rule: Rule
+    order: Order
+    outcome: Outcome
+    indicator: Indicator
+    facts: tuple[Fact, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def summary(self) -> str:
+        """The card's sentence, filled in, with a capital."""
+        text = fill(self.outcome.summary, self.words)
+        return text[:1].upper() + text[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A rule that looked at an order and had nothing to say, and why."""
+
+    rule: str
+    order: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A rule that failed; ``fault`` is the type of the exception, never its message."""
+
+    rule: str
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Everything the rules said."""
+
+    findings: tuple[Finding, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    broken: tuple[Broken, ...] = ()
+    asked: int = 0
+
+
+def evaluate(
+    book: Rulebook, patient: Assessment, hook: str, orders: Iterable[Order]
+) -> Evaluation:
+    """Put each order, or at patient-view the chart, to each rule that looks at it."""
+    findings: list[Finding] = []
+    silences: list[Silence] = []
+    broken: dict[str, Broken] = {}
+    asked = 0
+    for order in (NO_ORDER,) if hook == "patient-view" else tuple(orders):
+        for rule in _rules(book, patient, hook, order):
+            asked += 1
+            match _ask(rule, Case(patient.view(order), rule.numbers, hook)):
+                case Fires() as fires:
+                    _keep(findings, silences, rule, order, hook, fires)
+                case Silent(outcome):
+                    silences.append(Silence(rule.id, order.reference, outcome))
+                case Broken() as fault:
+                    broken[rule.id] = fault
+    return Evaluation(tuple(findings), tuple(silences), tuple(broken.values()), asked)
+
+
+def fill(text: str, words: Mapping[str, str]) -> str:
+    """Fill the ``{placeholders}``; a missing word is a ``KeyError``, which tests look for."""
+    return text.format_map(words)
+
+
+def population_of(chart: Chart) -> str:
+    """Return whose rules apply; an unknown age is an adult's, the dead have no rules."""
+    if chart.patient.deceased:
+        return "nobody"
+    age = circumstances.age(chart)
+    return CHILDREN if age is not None and age < ADULT_YEARS else ADULTS
+
+
+def _rules(book: Rulebook, patient: Assessment, hook: str, order: Order) -> list[Rule]:
+    population = population_of(patient.chart)
+    classes = (CHART,) if order is NO_ORDER else order.classes
+    return [
+        rule
+        for rule in book.about(hook, classes)
+        if rule.population == population
+        and (order.status not in STOPPED or rule.looks_at_stopped)
+    ]
+
+
+def _keep(  # noqa: PLR0913 - the two lists are the answer being built
+    findings: list[Finding],
+    silences: list[Silence],
+    rule: Rule,
+    order: Order,
+    hook: str,
+    fires: Fires,
+) -> None:
+    outcome = rule.fires[fires.outcome]
+    indicator = outcome.tiers.get(hook)
+    if indicator is None:
+        silences.append(Silence(rule.id, order.reference, f"{outcome.name}-not-at-{hook}"))
+        return
+    findings.append(
+        Finding(
+            rule=rule,
+            order=order,
+            outcome=outcome,
+            indicator=indicator,
+            facts=fires.facts,
+            words={"drug": order.label, **fires.words},
+            notes=fires.notes,
+        )
+    )
+
+
+def _ask(rule: Rule, case: Case) -> Verdict | Broken:
+    try:
+        return rule.decide(case)
+    except Exception as fault:  # noqa: BLE001 - one broken rule must not hide the others
+        # Only the type is kept: the message could quote the patient's data.
+        return Broken(rule.id, type(fault).__name__)
