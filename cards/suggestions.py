@@ -1,0 +1,328 @@
+"""The orders that a card may propose, each checked against the whole rulebook first."""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from cards import drugs, terms
+from cards.case import Assessment, Case
+from cards.chart import (
+    Amount,
+    Code,
+    Concept,
+    Dosage,
+    Drug,
+    Identified,
+    MedicationUse,
+    Order,
+    Route,
+    ServiceUse,
+)
+from cards.evaluation import Finding, evaluate, fill
+from cards.relevance import back_pain
+from cards.rulebook import Indicator, Rulebook, RulebookError
+from cards.trials import SPENT, TRIED_OR_ORDERED
+
+FILE = Path(__file__).with_name("suggestions.toml")
+NEVER_REMOVED = frozenset({"buprenorphine"})  # abrupt stop harms
+NOT_REMOVED_WHEN_CONTINUED = frozenset(
+    {"opioid-full-agonist", "opioid-mixed", "tramadol", "benzodiazepine"}
+)
+PROPOSED = "MedicationRequest/proposed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Regimen:
+    """One way to take one product, as a proposed order states it."""
+
+    rxnorm: str
+    name: str
+    sig: str
+    route: str
+    unit: str = ""
+    amount: float | None = None
+    times: float | None = None  # a day
+    as_needed: bool = False
+    days: float | None = None
+    quantity: float | None = None
+    quantity_unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceTemplate:
+    """A referral; ``discreet`` ones must not tell a reader of the print-out why."""
+
+    terms: tuple[str, ...]
+    text: str
+    snomed: str = ""
+    discreet: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """One entry of ``suggestions.toml``."""
+
+    id: str
+    does: str  # create | update | delete
+    label: str
+    description: str
+    source: str
+    regimen: Regimen | None = None
+    regimens: Mapping[str, Regimen]
+    service: ServiceTemplate | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A suggestion fit to be shown: one action on one order."""
+
+    id: str
+    does: str
+    label: str
+    description: str
+    target: str = ""  # the draft that is changed or removed
+    regimen: Regimen | None = None
+    service: ServiceTemplate | None = None
+
+
+@cache
+def load_templates() -> Mapping[str, Template]:
+    """Read ``suggestions.toml``; a drug code that our table lacks is an error."""
+    table = tomllib.loads(FILE.read_text("utf-8"))
+    return {id_: _template(id_, entry) for id_, entry in table.items()}
+
+
+def proposals(
+    book: Rulebook, patient: Assessment, finding: Finding, hook: str
+) -> Iterator[Proposal]:
+    """Yield what may be proposed beside one finding, best first.
+
+    A proposed order is left out when it would itself raise more than an info for this
+    patient, is in use, is not tolerated, or has failed before (knowledge 3.0-K).
+    """
+    case = Case(patient.view(finding.order), finding.rule.numbers, hook)
+    for name in _names(finding, case):
+        template = load_templates()[name]
+        proposal = _proposal(template, case, finding.words)
+        if proposal and _fits(book, case, template, proposal):
+            yield proposal
+
+
+def _names(finding: Finding, case: Case) -> Iterable[str]:
+    outcome = finding.outcome
+    by_phase: tuple[str, ...] = ()
+    if case.view.acuity.chronic:
+        by_phase = outcome.suggestions_chronic
+    elif case.view.acuity.acute:
+        by_phase = outcome.suggestions_acute
+    return dict.fromkeys((*outcome.suggestions, *by_phase))
+
+
+def _proposal(template: Template, case: Case, words: Mapping[str, str]) -> Proposal | None:
+    if template.does == "delete":
+        return _delete(template, case, words)
+    if template.does == "update":
+        return _update(template, case, words)
+    return Proposal(
+        id=template.id,
+        does="create",
+        label=template.label,
+        description=template.description,
+        regimen=template.regimen,
+        service=template.service,
+    )
+
+
+def _delete(template: Template, case: Case, words: Mapping[str, str]) -> Proposal | None:
+    classes = case.order.classes
+    if classes & NEVER_REMOVED or case.order.status != "draft":
+        return None
+    if classes & NOT_REMOVED_WHEN_CONTINUED and case.view.renewal_of:
+        return None
+    return _on_draft(template, case, words)
+
+
+def _update(template: Template, case: Case, words: Mapping[str, str]) -> Proposal | None:
+    if not template.regimens:
+        return _previous_dose(template, case, words)
+    for ingredient, regimen in template.regimens.items():
+        if ingredient in case.drug.ingredient_names:
+            said = {**words, "ingredient": ingredient}
+            return replace(_on_draft(template, case, said), regimen=regimen)
+    return None
+
+
+def _previous_dose(
+    template: Template, case: Case, words: Mapping[str, str]
+) -> Proposal | None:
+    """Return the draft as the medicine is taken now, when that is one product and one dose."""
+    same = [
+        use
+        for use in case.history.in_use
+        if use.drug.ingredient_names == case.drug.ingredient_names
+    ]
+    regimens = {regimen for use in same if (regimen := _regimen_of(use))}
+    if len(regimens) != 1 or len({use.drug.code for use in same}) != 1:
+        return None
+    (regimen,) = regimens
+    said = {**words, "dose": regimen.sig}
+    return replace(_on_draft(template, case, said), regimen=regimen)
+
+
+def _regimen_of(use: MedicationUse) -> Regimen | None:
+    if len(use.dosages) != 1 or use.drug.identified is not Identified.CODE:
+        return None
+    (dosage,) = use.dosages
+    amount, times = dosage.amount, dosage.times_per_day
+    if amount is None or times is None or amount.low != amount.high or times.low != times.high:
+        return None
+    unit = amount.unit or use.drug.form
+    return Regimen(
+        rxnorm=use.drug.code,
+        name=use.drug.name,
+        sig=f"{amount.low:g} {unit} {times.low:g} times a day",
+        route=use.route.value,
+        unit=unit,
+        amount=amount.low,
+        times=times.low,
+    )
+
+
+def _on_draft(template: Template, case: Case, words: Mapping[str, str]) -> Proposal:
+    return Proposal(
+        id=template.id,
+        does=template.does,
+        label=fill(template.label, words),
+        description=fill(template.description, words),
+        target=case.order.reference,
+    )
+
+
+def _fits(book: Rulebook, case: Case, template: Template, proposal: Proposal) -> bool:
+    if template.service:
+        return _service_is_new(case, template.service)
+    if proposal.regimen is None:
+        return True
+    drug = product(proposal.regimen)
+    if proposal.does == "create" and not _drug_is_open(case, drug):
+        return False
+    return _raises_nothing(book, case, proposal.regimen, drug)
+
+
+def _service_is_new(case: Case, service: ServiceTemplate) -> bool:
+    wanted = frozenset(service.terms)
+    if any(order.classes & wanted for order in case.chart.drafts):
+        return False
+    if wanted & {"addiction-medicine", "pain-specialist"}:
+        return not any(
+            use.concept.terms & wanted and use.status in {"active", "draft", "completed"}
+            for use in case.chart.services
+        )
+    known = case.history.nonpharmacologic
+    return not any(name in known and known[name].state in TRIED_OR_ORDERED for name in wanted)
+
+
+def _drug_is_open(case: Case, drug: Drug) -> bool:
+    """Tell whether the drug is not in use, not drafted, tolerated, and has not failed."""
+    names = drug.ingredient_names
+    if case.allergy_to(drug):
+        return False
+    beside = (*case.history.in_use, *case.drafted(drug.classes))
+    if any(use.drug.ingredient_names & names for use in beside):
+        return False
+    if drug.route is Route.TOPICAL:
+        return True
+    tried = (case.history.trials.get(name) for name in names)
+    return not any(trial and trial.status in SPENT for trial in tried)
+
+
+def _raises_nothing(book: Rulebook, case: Case, regimen: Regimen, drug: Drug) -> bool:
+    order = _as_order(regimen, drug, case)
+    others = tuple(o for o in case.chart.drafts if o.reference != case.order.reference)
+    patient = case.view.patient.with_drafts((*others, order))
+    found = (
+        finding
+        for hook in ("order-select", "order-sign")
+        for finding in evaluate(book, patient, hook, (order,)).findings
+    )
+    return all(finding.indicator is Indicator.INFO for finding in found)
+
+
+def _as_order(regimen: Regimen, drug: Drug, case: Case) -> Order:
+    known = back_pain(case.chart)
+    reason = known[0].concept if known else terms.example("back-pain")
+    use = MedicationUse(
+        reference=PROPOSED,
+        drug=drug,
+        status="draft",
+        route=Route(regimen.route),
+        dosages=(_dosage(regimen),),
+        supply_days=regimen.days,
+        dispensed=True,
+        written=case.chart.today,
+        reasons=(reason,),
+        categories=frozenset({"community"}),
+    )
+    return Order(reference=PROPOSED, medication=use)
+
+
+def _dosage(regimen: Regimen) -> Dosage:
+    amount, times = regimen.amount, regimen.times
+    return Dosage(
+        text=regimen.sig,
+        route=Route(regimen.route),
+        amount=Amount(amount, amount, regimen.unit) if amount else None,
+        times_per_day=Amount(times, times) if times else None,
+        as_needed=regimen.as_needed,
+        days=regimen.days,
+    )
+
+
+@cache
+def _product(code: str) -> Drug:
+    drug = drugs.identify((Code("rxnorm", code),), "")
+    if drug is None:
+        raise RulebookError(f"suggestions.toml: RxNorm {code} is not in cards/drugs.csv")
+    return drug
+
+
+def product(regimen: Regimen) -> Drug:
+    """Return the drug that a regimen orders."""
+    return _product(regimen.rxnorm)
+
+
+def service_order(template: ServiceTemplate, reference: str = PROPOSED) -> Order:
+    """Return a referral as rules see it."""
+    concept = Concept(text=template.text, terms=frozenset(template.terms))
+    return Order(reference=reference, service=ServiceUse(reference=reference, concept=concept))
+
+
+def _template(id_: str, entry: Mapping[str, Any]) -> Template:
+    regimen = Regimen(**entry["regimen"]) if "regimen" in entry else None
+    regimens = {name: Regimen(**table) for name, table in entry.get("regimens", {}).items()}
+    for each in (regimen, *regimens.values()):
+        if each:
+            product(each)
+    return Template(
+        id=id_,
+        does=entry["does"],
+        label=entry["label"],
+        description=entry["description"],
+        source=entry["source"],
+        regimen=regimen,
+        regimens=regimens,
+        service=_service(entry["service"]) if "service" in entry else None,
+    )
+
+
+def _service(entry: Mapping[str, Any]) -> ServiceTemplate:
+    names = tuple(terms.known(name) for name in entry["terms"])
+    return ServiceTemplate(
+        terms=names,
+        text=entry["text"],
+        snomed=entry.get("snomed", ""),
+        discreet=entry.get("discreet", False),
+    )
