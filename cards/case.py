@@ -4,9 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from cards import circumstances, medications, oud, relevance, trials
+from cards import circumstances, medications, oud, record, relevance, trials
 from cards.chart import Chart, Drug, Fact, MedicationUse, Order
 
+WILL_BE_TAKEN = frozenset({"draft", "active", "on-hold"})
 NO_ORDER = Order(reference="", intent="none")  # what patient-view rules are asked about
 
 
@@ -90,6 +91,19 @@ class OrderView:
         return relevance.relevance(self.order, self.patient.chart)
 
     @cached_property
+    def back_pain(self) -> tuple[Fact, ...]:
+        """The fact that makes the order one for back pain, as a finding cites it."""
+        chart, term = self.patient.chart, relevance.BACK_PAIN
+        if problems := relevance.back_pain(chart):
+            return (record.problem_fact(problems[0], term),)
+        if any(term in reason.terms for reason in relevance.stated_reasons(self.order)):
+            return (record.reason_fact(self.order.reference, term, "this order"),)
+        visit = record.current_encounter(chart)
+        if visit and any(term in reason.terms for reason in visit.reasons):
+            return (record.reason_fact(visit.reference, term, "this visit"),)
+        return ()
+
+    @cached_property
     def acuity(self) -> relevance.Acuity:
         """How long the back pain has lasted."""
         return relevance.acuity(self.patient.chart, self.order)
@@ -164,7 +178,7 @@ class Case:
     @property
     def for_back_pain(self) -> bool:
         """Back pain is the stated or the probable reason (levels D and P)."""
-        return self.view.relevance in relevance.FIRES
+        return self.view.relevance.fires
 
     def drafted(self, classes: Iterable[str]) -> tuple[MedicationUse, ...]:
         """Return other drafts of the session that belong to one of the classes."""
@@ -188,6 +202,6 @@ class Case:
 
     def _other_drafts(self) -> Iterator[MedicationUse]:
         for order in self.chart.drafts:
-            if order.reference != self.order.reference and order.medication:
-                if order.status in {"draft", "active", "on-hold"}:
-                    yield order.medication
+            other = order.reference != self.order.reference
+            if other and order.medication and order.status in WILL_BE_TAKEN:
+                yield order.medication

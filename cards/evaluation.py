@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from cards import circumstances
 from cards.case import NO_ORDER, Assessment, Case
-from cards.chart import Chart, Fact, Fires, Order, Silent, Verdict
+from cards.chart import Chart, Fact, Fires, Order, Silent
 from cards.rulebook import ADULTS, CHART, Indicator, Outcome, Rule, Rulebook
 
 ADULT_YEARS = 18
@@ -56,7 +56,7 @@ class Evaluation:
     findings: tuple[Finding, ...] = ()
     silences: tuple[Silence, ...] = ()
     broken: tuple[Broken, ...] = ()
-    asked: int = 0
+    asked: int = 0  # how many times a rule was asked
 
 
 def evaluate(
@@ -71,10 +71,10 @@ def evaluate(
         for rule in _rules(book, patient, hook, order):
             asked += 1
             match _ask(rule, Case(patient.view(order), rule.numbers, hook)):
-                case Fires() as fires:
-                    _keep(findings, silences, rule, order, hook, fires)
-                case Silent(outcome):
-                    silences.append(Silence(rule.id, order.reference, outcome))
+                case Finding() as finding:
+                    findings.append(finding)
+                case Silence() as silence:
+                    silences.append(silence)
                 case Broken() as fault:
                     broken[rule.id] = fault
     return Evaluation(tuple(findings), tuple(silences), tuple(broken.values()), asked)
@@ -104,35 +104,29 @@ def _rules(book: Rulebook, patient: Assessment, hook: str, order: Order) -> list
     ]
 
 
-def _keep(  # noqa: PLR0913 - the two lists are the answer being built
-    findings: list[Finding],
-    silences: list[Silence],
-    rule: Rule,
-    order: Order,
-    hook: str,
-    fires: Fires,
-) -> None:
+def _heard(case: Case, rule: Rule, fires: Fires) -> Finding | Silence:
+    """Return the finding, or a silence when the outcome is not shown at this hook."""
     outcome = rule.fires[fires.outcome]
-    indicator = outcome.tiers.get(hook)
+    indicator = outcome.tiers.get(case.hook)
     if indicator is None:
-        silences.append(Silence(rule.id, order.reference, f"{outcome.name}-not-at-{hook}"))
-        return
-    findings.append(
-        Finding(
-            rule=rule,
-            order=order,
-            outcome=outcome,
-            indicator=indicator,
-            facts=fires.facts,
-            words={"drug": order.label, **fires.words},
-            notes=fires.notes,
-        )
+        return Silence(rule.id, case.order.reference, f"{outcome.name}-not-at-{case.hook}")
+    return Finding(
+        rule=rule,
+        order=case.order,
+        outcome=outcome,
+        indicator=indicator,
+        facts=fires.facts,
+        words={"drug": case.order.label, **fires.words},
+        notes=fires.notes,
     )
 
 
-def _ask(rule: Rule, case: Case) -> Verdict | Broken:
+def _ask(rule: Rule, case: Case) -> Finding | Silence | Broken:
     try:
-        return rule.decide(case)
+        verdict = rule.decide(case)
+        if isinstance(verdict, Silent):
+            return Silence(rule.id, case.order.reference, verdict.outcome)
+        return _heard(case, rule, verdict)
     except Exception as fault:  # noqa: BLE001 - one broken rule must not hide the others
         # Only the type is kept: the message could quote the patient's data.
         return Broken(rule.id, type(fault).__name__)

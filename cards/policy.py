@@ -136,8 +136,10 @@ def _merged(plans: list[CardPlan], policy: Policy) -> list[CardPlan]:
         key = (card.group, card.headline.rule.id)
         if key in merged:
             both = (*merged[key].findings, *card.findings)
-            card = CardPlan(card.group, _headline_first(both, card.headline.rule.id, policy))
-        merged[key] = card
+            ordered = _headline_first(both, card.headline.rule.id, policy)
+            merged[key] = CardPlan(card.group, ordered)
+        else:
+            merged[key] = card
     return list(merged.values())
 
 

@@ -214,9 +214,7 @@ def _outcome(name: str, entry: Mapping[str, Any], card: Mapping[str, Any]) -> Ou
         suggestions=tuple(entry["suggestions"] if own else card.get("suggestions", ())),
         suggestions_acute=() if own else tuple(card.get("suggestions-acute", ())),
         suggestions_chronic=() if own else tuple(card.get("suggestions-chronic", ())),
-        override_reasons=tuple(
-            entry.get("override_reasons", card.get("override_reasons", ()))
-        ),
+        override_reasons=tuple(entry.get("override_reasons", card.get("override_reasons", ()))),
     )
 
 

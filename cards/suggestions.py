@@ -155,9 +155,7 @@ def _update(template: Template, case: Case, words: Mapping[str, str]) -> Proposa
     return None
 
 
-def _previous_dose(
-    template: Template, case: Case, words: Mapping[str, str]
-) -> Proposal | None:
+def _previous_dose(template: Template, case: Case, words: Mapping[str, str]) -> Proposal | None:
     """Return the draft as the medicine is taken now, when that is one product and one dose."""
     same = [
         use

@@ -1,0 +1,94 @@
+"""One call from the request to the body of its answer; the pipeline reads top to bottom."""
+
+from collections.abc import Callable, Mapping
+from datetime import date
+
+from cards import drugs, terms
+from cards.case import Assessment
+from cards.chart import Chart, Order
+from cards.evaluation import Evaluation, evaluate
+from cards.policy import load_policy, plan, settle
+from cards.rulebook import Rulebook, load_rulebook
+from cards.suggestions import load_templates
+from service.envelope import HookRequest
+from service.errors import DataUnavailable, InternalError, Issue
+from service.gather import Gathered, gather
+from service.reading import Reading, read_chart
+from service.response import Answered, Responder
+from service.settings import Settings
+
+Answer = Callable[[HookRequest, date], Mapping[str, object]]
+
+
+class Answering:
+    """Everything an answer needs that does not change between calls."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.book = load_rulebook()
+        self.policy = load_policy()
+        self.responder = Responder(self.book, self.policy, settings)
+        load_templates()
+
+    def __call__(self, request: HookRequest, today: date) -> Mapping[str, object]:
+        """Return the body of the answer."""
+        return self.responder.respond(self.consider(request, today))
+
+    def consider(self, request: HookRequest, today: date) -> Answered:
+        """Read, evaluate and plan; raise :class:`DataUnavailable` when nothing can be said."""
+        gathered = gather(request, request.service)
+        reading = read_chart(request, gathered, today)
+        patient = Assessment.of(reading.chart)
+        evaluation = evaluate(self.book, patient, request.hook, reading.orders)
+        _refuse_when_broken(evaluation)
+        self._refuse_when_blind(request, gathered, reading, evaluation)
+        plans = plan(settle(evaluation.findings, self.policy), request.hook, self.policy)
+        return Answered(request, reading, patient, evaluation, plans)
+
+    def _refuse_when_blind(
+        self,
+        request: HookRequest,
+        gathered: Gathered,
+        reading: Reading,
+        evaluation: Evaluation,
+    ) -> None:
+        said = any(finding.rule.origin != "service" for finding in evaluation.findings)
+        if said or gathered.anything or not _concerns(self.book, request.hook, reading):
+            return
+        raise DataUnavailable(
+            Issue(
+                "Nothing about the patient could be read, so these orders cannot be checked.",
+                path="prefetch",
+                remedy="Send the prefetch keys that GET /cds-services names; null or an empty "
+                f"Bundle says that there is nothing. Missing: {_named(gathered)}.",
+            )
+        )
+
+
+def _refuse_when_broken(evaluation: Evaluation) -> None:
+    if evaluation.broken and len(evaluation.broken) == evaluation.asked:
+        raise InternalError
+
+
+def _concerns(book: Rulebook, hook: str, reading: Reading) -> bool:
+    return any(book.about(hook, order.classes) for order in reading.orders)
+
+
+def _named(gathered: Gathered) -> str:
+    return ", ".join(sorted(gathered.missing | gathered.failed))
+
+
+def build(settings: Settings) -> Answer:
+    """Return what answers calls, with every table and rule loaded and checked."""
+    return Answering(settings)
+
+
+def versions() -> Mapping[str, str]:
+    """Return the versions of the knowledge, for ``/health``."""
+    return {
+        "rulebook": load_rulebook().version,
+        "drugs": drugs.version(),
+        "terms": terms.version(),
+    }
+
+
+__all__ = ["Answer", "Answering", "Chart", "Order", "build", "versions"]

@@ -1,0 +1,242 @@
+"""Card plans to the CDS Hooks answer: texts filled in, identifiers derived, order kept."""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import cards
+from cards.case import Assessment
+from cards.chart import Identified, Order
+from cards.evaluation import Evaluation, Finding, fill
+from cards.policy import CardPlan, Policy
+from cards.relevance import back_pain
+from cards.rulebook import Rulebook
+from cards.suggestions import proposals
+from service.envelope import HookRequest
+from service.reading import Reading
+from service.settings import Settings
+from service.suggestions import Subject, suggestion
+
+FINDINGS = "org.back-pain-cds.findings"
+EVALUATION = "org.back-pain-cds.evaluation"
+TRACE = "org.back-pain-cds.trace"
+MOST_FACTS = 3
+LONGEST_SUMMARY = 139
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What one call was answered from; the cards are made from these and nothing else."""
+
+    request: HookRequest
+    reading: Reading
+    patient: Assessment
+    evaluation: Evaluation
+    plans: tuple[CardPlan, ...]
+
+
+@cache
+def override_displays() -> Mapping[str, str]:
+    """Return the words of every override reason by its code."""
+    file = Path(cards.__file__).with_name("override_reasons.toml")
+    table = tomllib.loads(file.read_text("utf-8"))
+    return {code: entry["display"] for code, entry in table.items()}
+
+
+class Responder:
+    """Write answers for one rulebook and one set of settings."""
+
+    def __init__(self, book: Rulebook, policy: Policy, settings: Settings) -> None:
+        self._book = book
+        self._policy = policy
+        self._settings = settings
+        self._namespace = uuid5(NAMESPACE_URL, settings.canonical_base)
+
+    def respond(self, answered: Answered) -> Json:
+        """Return the body of the answer: cards, and what could not be evaluated."""
+        extension: Json = {EVALUATION: self._evaluation(answered)}
+        if answered.request.trace:
+            extension[TRACE] = list(_trace(answered.evaluation))
+        body = [self._card(plan, answered) for plan in answered.plans]
+        return {"cards": body, "extension": extension}
+
+    def _evaluation(self, answered: Answered) -> Json:
+        return {
+            "rulebook": self._book.version,
+            "missing": sorted(answered.reading.chart.missing),
+            "unread": [*answered.request.unread, *answered.reading.unread],
+            "broken": [broken.rule for broken in answered.evaluation.broken],
+        }
+
+    def _card(self, plan: CardPlan, answered: Answered) -> Json:
+        headline = plan.headline
+        uuid = self._uuid(plan, answered.request)
+        source = headline.rule.sources[0]
+        card: Json = {
+            "uuid": str(uuid),
+            "summary": _summary(plan),
+            "detail": _detail(plan, answered.reading),
+            "indicator": headline.indicator.value,
+            "source": {
+                "label": source.label,
+                **({"url": source.url} if source.url else {}),
+                "topic": {
+                    "system": self._settings.topic_system,
+                    "code": headline.rule.id,
+                    "display": headline.rule.title,
+                },
+            },
+        }
+        if offered := list(self._suggestions(plan, answered, uuid)):
+            offered[0]["isRecommended"] = True
+            card |= {"suggestions": offered, "selectionBehavior": "any"}
+        if reasons := list(self._override_reasons(headline)):
+            card["overrideReasons"] = reasons
+        card["extension"] = {FINDINGS: list(_findings(plan))}
+        return card
+
+    def _uuid(self, plan: CardPlan, request: HookRequest) -> UUID:
+        orders = ",".join(order.reference for order in plan.orders)
+        return uuid5(
+            self._namespace,
+            f"{request.instance}|{request.hook}|{plan.headline.rule.id}|{orders}",
+        )
+
+    def _suggestions(self, plan: CardPlan, answered: Answered, seed: UUID) -> Iterator[Json]:
+        subject = _subject(answered)
+        drafts = answered.reading.drafts
+        seen: set[tuple[str, str]] = set()
+        made = []
+        for finding in _asking(plan):
+            for proposal in proposals(
+                self._book, answered.patient, finding, answered.request.hook
+            ):
+                key = (proposal.id, proposal.target)
+                if key not in seen:
+                    seen.add(key)
+                    made.append(suggestion(proposal, subject, drafts, seed))
+        yield from islice((each for each in made if each), self._policy.cards["suggestions"])
+
+    def _override_reasons(self, finding: Finding) -> Iterator[Json]:
+        displays = override_displays()
+        for code in finding.outcome.override_reasons:
+            system = self._settings.override_reason_system
+            yield {"system": system, "code": code, "display": displays[code]}
+
+
+def _asking(plan: CardPlan) -> Iterable[Finding]:
+    """Yield the findings whose suggestions a card shows: the headline rule's, an order each."""
+    return (f for f in plan.findings if f.rule.id == plan.headline.rule.id)
+
+
+def _subject(answered: Answered) -> Subject:
+    known = back_pain(answered.reading.chart)
+    return Subject(
+        patient_id=answered.request.patient_id,
+        encounter_id=answered.request.encounter_id,
+        user_id=answered.request.user_id,
+        back_pain=known[0].reference if known else None,
+    )
+
+
+def _summary(plan: CardPlan) -> str:
+    """Return the headline's sentence; orders that share it are named together if they fit."""
+    headline = plan.headline
+    same = [
+        f for f in plan.findings if f.rule is headline.rule and f.outcome is headline.outcome
+    ]
+    if len(same) > 1:
+        drugs = dict.fromkeys(f.words["drug"] for f in same)
+        text = fill(headline.outcome.summary, {**headline.words, "drug": _listed(drugs)})
+        if len(text) <= LONGEST_SUMMARY:
+            return text[:1].upper() + text[1:]
+    return shortened(headline.summary)
+
+
+def _listed(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def shortened(text: str) -> str:
+    """Cut a summary at a word so that it keeps the 139 characters that clients accept."""
+    if len(text) <= LONGEST_SUMMARY:
+        return text
+    return text[: LONGEST_SUMMARY - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
+
+
+def _detail(plan: CardPlan, reading: Reading) -> str:
+    headline = plan.headline
+    paragraphs = [fill(headline.outcome.detail, headline.words).strip()]
+    paragraphs += [fill(headline.rule.notes[name], headline.words) for name in headline.notes]
+    paragraphs += _about_orders(plan)
+    facts = dict.fromkeys(fact.text for finding in plan.findings for fact in finding.facts)
+    paragraphs += _bulleted("On record", islice(facts, MOST_FACTS))
+    instead = (fill(line, headline.words) for line in headline.outcome.instead)
+    paragraphs += _bulleted("Instead", instead)
+    paragraphs += _bulleted("Also", (_also(f) for f in _folded(plan)))
+    if missing := sorted(reading.chart.missing):
+        paragraphs.append(f"Not evaluated, because it could not be had: {', '.join(missing)}.")
+    paragraphs.append(_sources(headline))
+    return "\n\n".join(paragraphs)
+
+
+def _about_orders(plan: CardPlan) -> Iterator[str]:
+    orders = [order for order in plan.orders if order.reference]
+    if len(orders) > 1:
+        yield f"Orders: {_listed(order.label for order in orders)}."
+    yield from (text for order in orders for text in _identified(order))
+
+
+def _identified(order: Order) -> Iterator[str]:
+    drug = order.medication.drug if order.medication else None
+    if drug and drug.doubt:
+        yield f"Check {order.label}: {drug.doubt}."
+    if drug and drug.identified in {Identified.TEXT, Identified.NAME}:
+        yield f"{order.label.capitalize()} was identified from text, not from a code."
+
+
+def _bulleted(title: str, lines: Iterable[str]) -> Iterator[str]:
+    listed = "\n".join(f"- {line}" for line in lines)
+    if listed:
+        yield f"**{title}**\n\n{listed}"
+
+
+def _folded(plan: CardPlan) -> Iterator[Finding]:
+    """Yield the findings that are a bullet: all but those of the headline's rule."""
+    return (f for f in plan.findings if f.rule is not plan.headline.rule)
+
+
+def _also(finding: Finding) -> str:
+    return f"{finding.summary} ({finding.indicator.value})"
+
+
+def _sources(finding: Finding) -> str:
+    labels = "; ".join(source.label for source in finding.rule.sources)
+    return f"Source: {labels}. Rule status: {finding.rule.review['status']}."
+
+
+def _findings(plan: CardPlan) -> Iterator[Json]:
+    for finding in (*plan.findings, *plan.dropped):
+        entry: Json = {
+            "rule": finding.rule.id,
+            "outcome": finding.outcome.name,
+            "indicator": finding.indicator.value,
+            "orders": [finding.order.reference] if finding.order.reference else [],
+            "facts": [{"resource": f.resource, "text": f.text} for f in finding.facts],
+        }
+        if finding in plan.dropped:
+            entry["dropped"] = True
+        yield entry
+
+
+def _trace(evaluation: Evaluation) -> Iterator[Json]:
+    for silence in evaluation.silences:
+        yield {"rule": silence.rule, "order": silence.order, "outcome": silence.outcome}

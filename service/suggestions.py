@@ -1,0 +1,151 @@
+"""CDS Hooks suggestions: the FHIR resources that cards propose, one action each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid5
+
+from cards.suggestions import Proposal, Regimen, ServiceTemplate, product
+from service.conformance import is_valid
+from service.fhir import SYSTEM_URLS
+
+UCUM = "http://unitsofmeasure.org"
+SNOMED_ROUTES: Mapping[str, str] = {  # of the routes that our regimens use
+    "oral": "26643006",
+    "topical": "6064005",
+    "nasal": "46713006",
+    "sublingual": "37839007",
+    "buccal": "54471007",
+    "transdermal": "45890007",
+}
+# DSTU2 and STU3 clients send one object where R4 has a list.
+LISTS = ("category", "reasonCode", "reasonReference", "dosageInstruction", "note")
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a created order is for, and by whom, as references of this call."""
+
+    patient_id: str
+    encounter_id: str | None = None
+    user_id: str | None = None
+    back_pain: str | None = None  # "Condition/7"
+
+
+def suggestion(
+    proposal: Proposal, subject: Subject, drafts: Mapping[str, Json], seed: UUID
+) -> Json | None:
+    """Return the proposal as a suggestion; ``None`` if the draft it changes is not valid R4."""
+    action = _action(proposal, subject, drafts)
+    if action is None:
+        return None
+    name = f"{proposal.id}|{proposal.target}"
+    return {"label": proposal.label, "uuid": str(uuid5(seed, name)), "actions": [action]}
+
+
+def _action(proposal: Proposal, subject: Subject, drafts: Mapping[str, Json]) -> Json | None:
+    action: Json = {"type": proposal.does, "description": proposal.description}
+    if proposal.does == "delete":
+        return {**action, "resourceId": proposal.target}
+    if proposal.does == "update":
+        resource = _changed(drafts.get(proposal.target), proposal.regimen)
+        # The rest of the draft is the client's own: hand it back only if it is valid.
+        return {**action, "resource": resource} if resource and is_valid(resource) else None
+    return {**action, "resource": _created(proposal, subject)}
+
+
+def _created(proposal: Proposal, subject: Subject) -> Json:
+    if proposal.regimen:
+        return _medication_request(proposal.regimen, subject)
+    if proposal.service:
+        return _service_request(proposal.service, subject)
+    raise TypeError(f"proposal {proposal.id} creates nothing")
+
+
+def _medication_request(regimen: Regimen, subject: Subject) -> Json:
+    return {
+        "resourceType": "MedicationRequest",
+        "status": "draft",
+        "intent": "order",
+        **_medication(regimen),
+        **_common(subject),
+        **_prescription(regimen),
+    }
+
+
+def _service_request(service: ServiceTemplate, subject: Subject) -> Json:
+    code: Json = {"text": service.text}
+    if service.snomed:
+        coding = {"system": SYSTEM_URLS["snomed"], "code": service.snomed}
+        code = {"coding": [coding], **code}
+    return {
+        "resourceType": "ServiceRequest",
+        "status": "draft",
+        "intent": "order",
+        "code": code,
+        **_common(subject),
+    }
+
+
+def _common(subject: Subject) -> Json:
+    common: Json = {"subject": {"reference": f"Patient/{subject.patient_id}"}}
+    if subject.encounter_id:
+        common["encounter"] = {"reference": f"Encounter/{subject.encounter_id}"}
+    if subject.user_id and subject.user_id.startswith(("Practitioner/", "PractitionerRole/")):
+        common["requester"] = {"reference": subject.user_id}
+    if subject.back_pain:
+        common["reasonReference"] = [{"reference": subject.back_pain}]
+    else:
+        common["reasonCode"] = [{"text": "Back pain"}]
+    return common
+
+
+def _medication(regimen: Regimen) -> Json:
+    coding = {"system": SYSTEM_URLS["rxnorm"], "code": regimen.rxnorm, "display": regimen.name}
+    label = product(regimen).name
+    return {"medicationCodeableConcept": {"coding": [coding], "text": label}}
+
+
+def _prescription(regimen: Regimen) -> Json:
+    dispense: Json = {"numberOfRepeatsAllowed": 0}
+    if regimen.quantity:
+        unit = regimen.quantity_unit or regimen.unit
+        dispense["quantity"] = {"value": regimen.quantity, "unit": unit}
+    if regimen.days:
+        dispense["expectedSupplyDuration"] = {
+            "value": regimen.days,
+            "unit": "days",
+            "system": UCUM,
+            "code": "d",
+        }
+    return {"dosageInstruction": [_dosage(regimen)], "dispenseRequest": dispense}
+
+
+def _dosage(regimen: Regimen) -> Json:
+    dosage: Json = {"text": regimen.sig}
+    if regimen.times:
+        repeat = {"frequency": int(regimen.times), "period": 1, "periodUnit": "d"}
+        dosage["timing"] = {"repeat": repeat}
+    if regimen.as_needed:
+        dosage["asNeededBoolean"] = True
+    if code := SNOMED_ROUTES.get(regimen.route):
+        coding = {"system": SYSTEM_URLS["snomed"], "code": code}
+        dosage["route"] = {"coding": [coding], "text": regimen.route}
+    if regimen.amount:
+        quantity = {"value": regimen.amount, "unit": regimen.unit}
+        dosage["doseAndRate"] = [{"doseQuantity": quantity}]
+    return dosage
+
+
+def _changed(draft: Json | None, regimen: Regimen | None) -> Json | None:
+    """Return the whole draft with another regimen; the draft itself stays as it was."""
+    if draft is None or regimen is None or draft.get("resourceType") != "MedicationRequest":
+        return None
+    kept = {key: value for key, value in draft.items() if not key.startswith("medication")}
+    resource = {**kept, **_medication(regimen), **_prescription(regimen)}
+    for key in LISTS:
+        if isinstance(resource.get(key), dict):
+            resource[key] = [resource[key]]
+    return resource

@@ -1,0 +1,168 @@
+"""The rulebook is complete, reviewable and written in plain statements."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from cards.chart import Fires
+from cards.examples import case_of
+from cards.policy import load_policy
+from cards.rulebook import Rule, RulebookError, load_rulebook, placeholders
+from cards.suggestions import load_templates
+from service.response import override_displays
+
+ROOT = Path(__file__).parent.parent
+BOOK = load_rulebook()
+MODAL = re.compile(r"\b(should|must|shall)\b", re.IGNORECASE)
+
+each_rule = pytest.mark.parametrize("rule", BOOK.rules, ids=lambda rule: rule.id)
+
+
+class Recorded(dict[str, float]):
+    """Limits that remember which of them were read."""
+
+    def __init__(self, limits: dict[str, float]) -> None:
+        super().__init__(limits)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> float:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+
+@each_rule
+def test_every_outcome_has_an_example(rule: Rule) -> None:
+    shown = {example["expect"] for example in rule.examples}
+
+    assert shown == {*rule.fires, *rule.silent}
+
+
+@each_rule
+def test_no_outcome_both_fires_and_is_silent(rule: Rule) -> None:
+    assert not rule.fires.keys() & rule.silent.keys()
+
+
+@each_rule
+def test_every_limit_is_read(rule: Rule) -> None:
+    limits = Recorded(dict(rule.numbers))
+    for example in rule.examples:
+        rule.decide(case_of(replace(rule, numbers=limits), example["given"]))
+
+    assert limits.read == set(limits)
+
+
+@each_rule
+def test_every_limit_lies_in_its_range(rule: Rule) -> None:
+    for name, limit in rule.limits.items():
+        low, high = limit.range
+        assert low <= limit.value <= high, name
+
+
+@each_rule
+def test_every_note_is_used(rule: Rule) -> None:
+    said: set[str] = set()
+    for example in rule.examples:
+        verdict = rule.decide(case_of(rule, example["given"]))
+        if isinstance(verdict, Fires):
+            said |= set(verdict.notes)
+
+    assert said == set(rule.notes)
+
+
+@each_rule
+def test_every_word_a_rule_gives_has_a_place(rule: Rule) -> None:
+    outcomes = rule.fires.values()
+    texts = [text for o in outcomes for text in (o.summary, o.detail, *o.instead)]
+    places = frozenset[str]().union(*map(placeholders, [*texts, *rule.notes.values()]))
+    given: set[str] = set()
+    for example in rule.examples:
+        verdict = rule.decide(case_of(rule, example["given"]))
+        if isinstance(verdict, Fires):
+            given |= verdict.words.keys()
+
+    assert given - {"dose"} <= places  # "dose" may also fill a suggestion
+
+
+@each_rule
+def test_example_names_are_unique_plain_statements(rule: Rule) -> None:
+    names = [example["name"] for example in rule.examples]
+
+    assert len(names) == len(set(names))
+    assert not [name for name in names if MODAL.search(name)]
+
+
+@each_rule
+def test_silence_has_as_many_examples_as_fire(rule: Rule) -> None:
+    firing = sum(example["expect"] in rule.fires for example in rule.examples)
+
+    assert len(rule.examples) - firing >= min(firing, 3)
+
+
+@each_rule
+def test_suggestions_and_override_reasons_exist(rule: Rule) -> None:
+    for outcome in rule.fires.values():
+        named = {
+            *outcome.suggestions,
+            *outcome.suggestions_acute,
+            *outcome.suggestions_chronic,
+        }
+        assert named <= load_templates().keys()
+        assert set(outcome.override_reasons) <= override_displays().keys()
+
+
+@each_rule
+def test_a_warning_or_critical_can_be_overridden(rule: Rule) -> None:
+    for outcome in rule.fires.values():
+        if {"warning", "critical"} & {str(tier) for tier in outcome.tiers.values()}:
+            assert outcome.override_reasons, outcome.name
+
+
+@each_rule
+def test_no_reviewer_is_named_before_a_review(rule: Rule) -> None:
+    if rule.review["status"] == "awaiting clinical review":
+        assert set(rule.review) == {"status"}
+    else:
+        assert {"reviewer", "on"} <= set(rule.review)
+
+
+@each_rule
+def test_the_rule_has_a_fixture(rule: Rule) -> None:
+    assert list(ROOT.glob(f"fixtures/{rule.id}/*.request.json"))
+
+
+@each_rule
+def test_the_rule_has_its_place_in_the_ranking(rule: Rule) -> None:
+    on_orders = any(hook != "patient-view" for o in rule.fires.values() for hook in o.tiers)
+
+    assert not on_orders or rule.id in load_policy().rank
+
+
+def _broken_files() -> Iterator[object]:
+    text = (ROOT / "cards/rules/systemic-corticosteroid.toml").read_text("utf-8")
+    yield pytest.param(text.replace("axis =", "axes ="), "axes", id="unknown-key")
+    yield pytest.param(text.replace('"first-course"', '"x"', 0) + "\n[", "not TOML", id="not-toml")
+    yield pytest.param(
+        text.replace('looks_at = ["corticosteroid"]', 'looks_at = ["steroids"]'),
+        "steroids",
+        id="unknown-class",
+    )
+    yield pytest.param(
+        text.replace('id = "systemic-corticosteroid"', 'id = "other-rule"'),
+        "not the name of the file",
+        id="wrong-id",
+    )
+
+
+@pytest.mark.parametrize(("text", "said"), _broken_files())
+def test_a_faulty_file_stops_the_start_and_names_the_fault(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    (tmp_path / "systemic-corticosteroid.toml").write_text(text, "utf-8")
+
+    with pytest.raises(RulebookError, match=said) as caught:
+        load_rulebook(tmp_path)
+
+    assert "systemic-corticosteroid.toml" in str(caught.value)
