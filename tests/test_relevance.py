@@ -31,7 +31,7 @@ from cards.relevance import (
     radicular_assessed,
     relevance,
 )
-from cards.terms import title
+from cards.terms import names, title
 
 TODAY = date(2026, 3, 2)
 
@@ -175,9 +175,7 @@ def test_reason_of_the_order_decides_before_the_visit(
         pytest.param(
             chart(problem(BACK, verification="entered-in-error")), Relevance.NONE, id="in error"
         ),
-        pytest.param(
-            chart(problem(concept("neck-pain"))), Relevance.NONE, id="neck pain only"
-        ),
+        pytest.param(chart(problem(concept("neck-pain"))), Relevance.NONE, id="neck pain only"),
         pytest.param(chart(visits=(visit(ASTHMA),)), Relevance.NONE, id="another visit"),
     ],
 )
@@ -344,7 +342,9 @@ def test_service_has_no_competing_condition() -> None:
             Acuity(Phase.CHRONIC, ago(7), 1.0),
             id="chronic pain beside it",
         ),
-        pytest.param(chart(problem(CHRONIC_PAIN)), Acuity(), id="chronic pain, not of the back"),
+        pytest.param(
+            chart(problem(CHRONIC_PAIN)), Acuity(), id="chronic pain, not of the back"
+        ),
         pytest.param(
             chart(problem(BACK, onset=ago(14)), problem(BACK, onset=ago(200), abated=ago(150))),
             Acuity(Phase.CHRONIC, ago(200), 200 / 7),
@@ -460,7 +460,9 @@ def test_first_visit_for_back_pain_dates_an_undated_episode() -> None:
         ),
         pytest.param(chart(problem(BACK)), order(BACK), None, id="axial pain"),
         pytest.param(chart(problem(SCIATICA, clinical="resolved")), None, None, id="resolved"),
-        pytest.param(chart(problem(SCIATICA, verification="refuted")), None, None, id="refuted"),
+        pytest.param(
+            chart(problem(SCIATICA, verification="refuted")), None, None, id="refuted"
+        ),
     ],
 )
 def test_radicular_pain_is_documented_or_not(
@@ -532,3 +534,10 @@ def test_fact_shows_only_what_must_be_a_code(code: Code, expected: str) -> None:
     assert problem_fact(entry, "back-pain").text == (
         f"{title('back-pain')}{space}{expected}on record"
     )
+
+
+@pytest.mark.parametrize("term", sorted(names()))
+def test_fact_of_any_term_fits_on_a_line(term: str) -> None:
+    entry = problem(concept(term, code="S32.010A"), recorded=TODAY)
+
+    assert len(problem_fact(entry, term).text) <= 100

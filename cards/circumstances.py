@@ -1,0 +1,401 @@
+"""Where the patient is, what exempts from opioid rules, what warns of a serious cause."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
+from typing import NamedTuple
+
+from cards.chart import Chart, Concept, Fact, Measurement, MedicationUse, Order, Problem, Route
+from cards.definitions import number
+from cards.medications import in_use
+from cards.record import (
+    active_problems,
+    current_encounter,
+    dated_fact,
+    is_active,
+    is_recent,
+    is_tentative,
+    of_this_visit,
+    problem_fact,
+    reason_fact,
+    stands,
+    start,
+)
+from cards.relevance import acuity, stated_reasons
+from cards.terms import known, title
+
+CANCER = known("cancer")
+CANCER_HISTORY = known("cancer-history")
+PREGNANCY = known("pregnancy")
+SURGERY = known("surgery")
+TRAUMA = known("trauma")
+MAJOR_TRAUMA = known("major-trauma")
+FRACTURE = known("fracture")
+BURN = known("burn")
+LABOUR = known("labour")
+PALLIATIVE_CARE = known("palliative-care")
+SICKLE_CELL_CRISIS = known("sickle-cell-crisis")
+VERTEBRAL_FRACTURE = known("vertebral-fracture")
+FALLS = known("falls")
+
+ADULT = 18
+OLDER = 70  # new back pain above this age is a red flag
+
+_HOSPITAL = frozenset({"EMER", "IMP", "ACUTE", "OBSENC"})
+_DONE = frozenset({"completed", "in-progress"})
+_GIVEN = _DONE | {"active"}
+_TO_TAKE_HOME = frozenset({"discharge", "community", "outpatient"})
+
+_EXEMPT_WHILE_ACTIVE = (PALLIATIVE_CARE, CANCER, SICKLE_CELL_CRISIS)
+_EXEMPT_WHEN_RECENT = (SURGERY, MAJOR_TRAUMA, VERTEBRAL_FRACTURE, FRACTURE, BURN)
+_EXEMPTIONS = (*_EXEMPT_WHILE_ACTIVE, *_EXEMPT_WHEN_RECENT, LABOUR)
+_EVERY_EXEMPTION = frozenset(_EXEMPTIONS)
+
+_LASTING_FLAGS = tuple(
+    map(
+        known,
+        (
+            "cauda-equina",
+            "cord-compression",
+            "saddle-anaesthesia",
+            "motor-deficit",
+            "spinal-infection",
+            "metastasis",
+            "vertebral-fracture",
+            "aortic-aneurysm",
+            "injection-drug-use",
+            "immunosuppression",
+            "osteoporosis",
+        ),
+    )
+)
+# Events that say nothing about today once they are old.
+_PASSING_FLAGS = tuple(
+    map(known, ("urinary-retention", "weight-loss", "fever", "major-trauma", "trauma"))
+)
+_CANCER_EVER = (CANCER, CANCER_HISTORY)
+_FLAGS = (*_LASTING_FLAGS, *_CANCER_EVER, *_PASSING_FLAGS)  # the most urgent first
+_EVERY_FLAG = frozenset(_FLAGS)
+_INJURIES = (MAJOR_TRAUMA, TRAUMA, FALLS)
+_SEEN = re.compile(r"^(present|positive|yes|true|abnormal|detected|pregnant)\b")
+
+_DOUBT = re.compile(
+    r"(?<!no )(?<!low )\b(?:r/o\b|rule out\b|suspect|suspici|concern for\b|possible\b)|\?"
+)
+_SUSPICIONS: Mapping[str, re.Pattern[str]] = {
+    known(term): re.compile(pattern)
+    for term, pattern in {
+        "cauda-equina": r"\bcauda\b",
+        "cord-compression": r"\bcompression\b(?! fx| fracture)",
+        "spinal-infection": r"\babscess|\binfection|\bosteomyelitis|\bdis[ck]itis",
+        "metastasis": r"\bmets\b|\bmetasta|\btumou?r|\bcancer|\bmalignan|\bneoplas",
+        "vertebral-fracture": r"\bfractures?\b|\bfx\b",
+        "aortic-aneurysm": r"\baneurysm|\baaa\b",
+    }.items()
+}
+
+_SYSTEMIC = frozenset(
+    {
+        Route.ORAL,
+        Route.INTRAVENOUS,
+        Route.INTRAMUSCULAR,
+        Route.SUBCUTANEOUS,
+        Route.INJECTION,
+    }
+)
+
+_TERM_WEEKS = 40
+_LONGEST_WEEKS = 43  # an entry older than any pregnancy was not closed when it ended
+_GESTATION = re.compile(r"Z3A\.?(\d\d)")
+_LEAST_GESTATION, _MOST_GESTATION = 8, 42  # Z3A.00 and .01 say no week, .49 an open one
+
+
+class Pregnancy(NamedTuple):
+    """A pregnancy on record and its length today in weeks, when known."""
+
+    fact: Fact
+    weeks: float | None
+
+
+def in_scope(chart: Chart) -> bool:
+    """Say whether the rules speak about this patient: a living adult, or of unknown age."""
+    years = age(chart)
+    return not chart.patient.deceased and (years is None or years >= ADULT)
+
+
+def age(chart: Chart) -> int | None:
+    """Return the age in whole years."""
+    born, today = chart.patient.born, chart.today
+    if born is None or born > today:
+        return None
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def latest(chart: Chart, term: str, within_days: float) -> Measurement | None:
+    """Return the newest dated measurement with a value, not older than ``within_days``."""
+    found = [
+        (seen.on, seen)
+        for seen in chart.measurements
+        if term in seen.concept.terms
+        and seen.value is not None
+        and seen.on
+        and is_recent(seen.on, chart.today, within_days)
+    ]
+    return max(found, key=lambda dated: dated[0])[1] if found else None
+
+
+def supervised(order: Order, chart: Chart) -> bool:
+    """Say whether the medicine is given in a hospital or emergency department.
+
+    A category on the order decides; without one, a supply to take home makes a prescription.
+    """
+    use = order.medication
+    if use is None or use.categories & _TO_TAKE_HOME:
+        return False
+    if "inpatient" in use.categories:
+        return True
+    visit = current_encounter(chart)
+    if visit is None or visit.class_code not in _HOSPITAL or _is_supplied(use):
+        return False
+    return visit.class_code != "EMER" or not _is_course(use)
+
+
+def prescription(order: Order, chart: Chart) -> bool:
+    """Say whether the medicine is ordered for the patient to take without supervision."""
+    return order.medication is not None and not supervised(order, chart)
+
+
+def exemption(order: Order, chart: Chart) -> Fact | None:
+    """Return why opioid rules stand back, or ``None``."""
+    return next(
+        (
+            fact
+            for source in (_exempt_reason, _exempt_problem, _exempt_care)
+            for fact in source(order, chart)
+        ),
+        None,
+    )
+
+
+def red_flags(chart: Chart, order: Order | None = None) -> tuple[Fact, ...]:
+    """Return the signs of a serious cause, one of a kind, the most urgent first."""
+    found: dict[str, Fact] = {}
+    for term, fact in (
+        *_flagged_problems(chart),
+        *_flagged_reasons(chart, order),
+        *_flagged_findings(chart),
+        *_flagged_medicines(chart),
+        *_flagged_age(chart),
+    ):
+        found.setdefault(term, fact)
+    rank = {term: place for place, term in enumerate(_FLAGS)}
+    return tuple(found[term] for term in sorted(found, key=lambda t: rank.get(t, len(rank))))
+
+
+def pregnancy(chart: Chart) -> Pregnancy | None:
+    """Return the present pregnancy, and its length as coded weeks or a due date tell it."""
+    fact: Fact | None = None
+    weeks: float | None = None
+    for problem in active_problems(chart, (PREGNANCY,)):
+        began = start(problem)
+        if began is None or is_recent(began, chart.today, 7 * _LONGEST_WEEKS):
+            fact = fact or problem_fact(problem, PREGNANCY)
+            weeks = weeks or _coded_weeks(problem, chart.today)
+    for seen in chart.measurements:
+        if PREGNANCY in seen.concept.terms:
+            told = _told_weeks(seen, chart.today)
+            if told or _says_pregnant(seen, chart.today):
+                fact = fact or dated_fact(seen.reference, title(PREGNANCY), seen.on)
+                weeks = weeks or told
+    return Pregnancy(fact, weeks) if fact else None
+
+
+def _is_supplied(use: MedicationUse) -> bool:
+    return use.dispensed or bool(use.supply_days or use.quantity or use.refills)
+
+
+def _is_course(use: MedicationUse) -> bool:
+    return any(dosage.days is not None and dosage.days > 1 for dosage in use.dosages)
+
+
+def _reasons(order: Order | None, chart: Chart) -> Iterator[tuple[Concept, str, str]]:
+    """Yield each reason of the order and of this visit, with its resource and its owner."""
+    for reason in stated_reasons(order) if order else ():
+        yield reason, order.reference if order else "", "the order"
+    visit = current_encounter(chart)
+    for reason in (*visit.reasons, *visit.kinds) if visit else ():
+        yield reason, visit.reference if visit else "", "this visit"
+
+
+def _exempt_reason(order: Order, chart: Chart) -> Iterator[Fact]:
+    for reason, reference, whose in _reasons(order, chart):
+        term = _first(_EXEMPTIONS, reason.terms)
+        if term and not _is_doubted(reason) and not _is_known_as_old(term, chart):
+            yield reason_fact(reference, term, whose)
+
+
+def _exempt_problem(_order: Order, chart: Chart) -> Iterator[Fact]:
+    days = number("lookback.surgery_days")
+    for problem in chart.problems:
+        terms = problem.concept.terms & _EVERY_EXEMPTION
+        if not terms or not is_active(problem) or is_tentative(problem):
+            continue
+        term = _first(_EXEMPTIONS, terms)
+        lasting = term in _EXEMPT_WHILE_ACTIVE
+        if term and (lasting or _is_fresh(problem, chart, 0 if term == LABOUR else days)):
+            yield problem_fact(problem, term)
+
+
+def _exempt_care(_order: Order, chart: Chart) -> Iterator[Fact]:
+    days = number("lookback.surgery_days")
+    for service in chart.services:
+        terms = service.concept.terms
+        if PALLIATIVE_CARE in terms and service.status in _GIVEN:
+            yield dated_fact(service.reference, title(PALLIATIVE_CARE), service.written)
+        day = service.ended or service.started
+        done = service.kind == "procedure" and service.status in _DONE
+        if SURGERY in terms and done and day and is_recent(day, chart.today, days):
+            yield dated_fact(service.reference, title(SURGERY), day)
+    for visit in chart.encounters:
+        surgical = any(SURGERY in kind.terms for kind in (*visit.kinds, *visit.reasons))
+        day = visit.ended or visit.started
+        if surgical and day and is_recent(day, chart.today, days):
+            yield dated_fact(visit.reference, title(SURGERY), day)
+
+
+def _is_fresh(problem: Problem, chart: Chart, days: float) -> bool:
+    """Say whether the problem belongs to this visit or began in the last ``days`` days."""
+    began = start(problem)
+    return of_this_visit(problem, chart) or (
+        began is not None and is_recent(began, chart.today, days)
+    )
+
+
+def _is_known_as_old(term: str, chart: Chart) -> bool:
+    """Say whether the record dates the injury or operation, and only to long ago."""
+    days = number("lookback.surgery_days")
+    dated = [p for p in active_problems(chart, (term,)) if start(p) is not None]
+    return (
+        term in _EXEMPT_WHEN_RECENT
+        and bool(dated)
+        and not any(_is_fresh(problem, chart, days) for problem in dated)
+    )
+
+
+def _is_doubted(reason: Concept) -> bool:
+    return not reason.codes and bool(_DOUBT.search(reason.text.lower()))
+
+
+def _first(order: Iterable[str], terms: frozenset[str]) -> str | None:
+    return next((term for term in order if term in terms), None)
+
+
+def _flagged_problems(chart: Chart) -> Iterator[tuple[str, Fact]]:
+    days = 7 * number("acuity.subacute_weeks")
+    for problem in chart.problems:
+        terms = problem.concept.terms & _EVERY_FLAG
+        counted = frozenset(term for term in terms if _is_flag(problem, term, chart, days))
+        if worst := _first(_FLAGS, counted):
+            yield worst, problem_fact(problem, worst)
+
+
+def _is_flag(problem: Problem, term: str, chart: Chart, days: float) -> bool:
+    if term in _CANCER_EVER:  # a history of it is enough
+        return stands(problem)
+    if not is_active(problem):
+        return False
+    undated = start(problem) is None
+    return term not in _PASSING_FLAGS or undated or _is_fresh(problem, chart, days)
+
+
+def _flagged_reasons(chart: Chart, order: Order | None) -> Iterator[tuple[str, Fact]]:
+    for reason, reference, whose in _reasons(order, chart):
+        if worst := _first(_FLAGS, reason.terms):
+            yield worst, reason_fact(reference, worst, whose)
+        for term in _suspected(reason.text.lower()):
+            yield term, Fact(reference, f"{title(term)} suspected, the reason for {whose}")
+
+
+def _suspected(text: str) -> Iterator[str]:
+    if _DOUBT.search(text):
+        yield from (term for term, pattern in _SUSPICIONS.items() if pattern.search(text))
+
+
+def _flagged_findings(chart: Chart) -> Iterator[tuple[str, Fact]]:
+    """Yield what was seen at an examination; a finding that says "absent" is none."""
+    days = 7 * number("acuity.subacute_weeks")
+    for seen in chart.measurements:
+        term = _first(_FLAGS, seen.concept.terms)
+        recent = seen.on is not None and is_recent(seen.on, chart.today, days)
+        if term and recent and _SEEN.match(seen.text.strip().lower()):
+            yield term, dated_fact(seen.reference, title(term), seen.on)
+
+
+def _flagged_medicines(chart: Chart) -> Iterator[tuple[str, Fact]]:
+    days = number("lookback.established_days")
+    injured = _is_injured(chart)
+    for use in chart.medications:
+        classes = use.drug.classes
+        if not classes & {"corticosteroid", "anticoagulant"}:
+            continue
+        if not in_use(use, chart.today, for_safety=True):
+            continue
+        if "anticoagulant" in classes and injured:
+            yield "anticoagulant", Fact(use.reference, "injury while on an anticoagulant")
+        began = use.started or use.written
+        long_term = began is not None and (chart.today - began).days > days
+        if "corticosteroid" in classes and long_term and _is_systemic(use):
+            yield "corticosteroid", dated_fact(use.reference, "long-term steroid", began)
+
+
+def _is_systemic(use: MedicationUse) -> bool:
+    route = use.drug.route if use.route is Route.UNKNOWN else use.route
+    return route in _SYSTEMIC
+
+
+def _is_injured(chart: Chart) -> bool:
+    days = 7 * number("acuity.subacute_weeks")
+    return any(
+        _is_fresh(problem, chart, days) for problem in active_problems(chart, _INJURIES)
+    ) or any(not reason.terms.isdisjoint(_INJURIES) for reason, _, _ in _reasons(None, chart))
+
+
+def _flagged_age(chart: Chart) -> Iterator[tuple[str, Fact]]:
+    years = age(chart)
+    if years is None:
+        return
+    if years < ADULT:
+        yield "age", Fact("Patient", f"back pain under {ADULT} years of age")
+    elif years > OLDER and acuity(chart).acute:
+        yield "age", Fact("Patient", f"new back pain at {years} years of age")
+
+
+def _coded_weeks(problem: Problem, today: date) -> float | None:
+    """Return the weeks that a Z3A code gave when it was recorded, counted on to today."""
+    if problem.recorded is None:
+        return None
+    for code in problem.concept.codes:
+        match = _GESTATION.fullmatch(code.value) if code.system == "icd10cm" else None
+        if match and _LEAST_GESTATION <= int(match[1]) <= _MOST_GESTATION:
+            return _possible(int(match[1]) + (today - problem.recorded).days / 7)
+    return None
+
+
+def _told_weeks(seen: Measurement, today: date) -> float | None:
+    """Return the weeks by a gestational age (in weeks) or an expected date of delivery."""
+    if seen.value is not None and seen.on and seen.unit.lower().startswith("w"):
+        return _possible(seen.value + (today - seen.on).days / 7)
+    try:
+        due = date.fromisoformat(seen.text[:10])
+    except ValueError:
+        return None
+    return _possible(_TERM_WEEKS - (due - today).days / 7)
+
+
+def _says_pregnant(seen: Measurement, today: date) -> bool:
+    recent = seen.on is not None and is_recent(seen.on, today, 7 * _LONGEST_WEEKS)
+    return recent and bool(_SEEN.match(seen.text.strip().lower()))
+
+
+def _possible(weeks: float) -> float | None:
+    return weeks if 0 < weeks <= _LONGEST_WEEKS else None
