@@ -101,21 +101,22 @@ def _denied(tokens: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[boo
         denied.append(position < until)
         if word in _ENDS or (word == "," and at_comma):
             until = 0
-        elif word in _DENIALS and (reach := _reach(tokens, position)):
-            # A denial inside a phrase ("no relief") ends with the phrase.
-            inside = [end for start, end in spans if start <= position < end]
-            until = max(until, max(inside, default=position + 1 + reach))
+        elif word in _DENIALS and (denial := _denial(tokens, position)):
+            after, reach = denial
+            # A denial that is part of a phrase ("no relief") ends with the phrase.
+            ends = [end for start, end in spans if start <= position and after < end]
+            until = max(until, max(ends, default=after + reach))
             at_comma = reach != _LIST
     return denied
 
 
-def _reach(tokens: Sequence[str], position: int) -> int:
-    """Return how many words the denial beginning here reaches; 0 if none begins."""
+def _denial(tokens: Sequence[str], position: int) -> tuple[int, int] | None:
+    """Return where the denial beginning here ends, and how many words it reaches from there."""
     for rest, reach in _DENIALS[tokens[position]]:
-        following = position + 1 + len(rest)
-        if tuple(tokens[position + 1 : following]) == rest:
-            return len(rest) + reach
-    return 0
+        after = position + 1 + len(rest)
+        if tuple(tokens[position + 1 : after]) == rest:
+            return after, reach
+    return None
 
 
 def _denied_after(tokens: Sequence[str], end: int) -> bool:
