@@ -1,0 +1,129 @@
+"""The application factory: wiring, CORS, one error shape for every status."""
+
+import logging
+from collections.abc import Mapping
+from types import TracebackType
+from typing import IO, Any
+
+import orjson
+from flask import Flask, Response, request
+from flask.json.provider import JSONProvider
+from flask.typing import ResponseReturnValue
+from flask_cors import CORS
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+
+from service.errors import InternalError, ServiceError, from_status, operation_outcome
+from service.routes import EXTENSION, Answer, Shell, bp
+from service.settings import Settings
+
+METHODS = ("GET", "POST", "OPTIONS")
+MOST_DRAINED = 100_000_000  # bytes; a client that sends more loses its connection
+CHUNK = 1 << 16
+
+log = logging.getLogger("back_pain_cds")
+
+
+class OrjsonProvider(JSONProvider):
+    """JSON as orjson writes it: quick, and keys stay in their order."""
+
+    def dumps(self, obj: Any, **kwargs: Any) -> str:
+        """Return ``obj`` as text."""
+        return orjson.dumps(obj).decode()
+
+    def loads(self, s: str | bytes, **kwargs: Any) -> Any:
+        """Return what the JSON text says."""
+        return orjson.loads(s)
+
+    def response(self, *args: Any, **kwargs: Any) -> Response:
+        """Answer with a JSON body."""
+        body = orjson.dumps(self._prepare_response_obj(args, kwargs))
+        return Response(body, content_type="application/json")
+
+
+def create_app(
+    settings: Settings,
+    *,
+    answer: Answer | None = None,
+    versions: Mapping[str, str] | None = None,
+) -> Flask:
+    """Build the service; ``answer`` and ``versions`` replace the rulebook in tests."""
+    app = Flask("service", static_folder=None)
+    app.json = OrjsonProvider(app)
+    app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
+    app.url_map.merge_slashes = False  # a redirect loses the preflight; see routes.py
+    if answer is None:
+        answer, versions = _rulebook(settings)
+    app.extensions[EXTENSION] = Shell(settings, answer, versions or {})
+    app.before_request(_answer_preflight)
+    app.after_request(_add_headers)
+    CORS(
+        app,
+        origins=list(settings.cors_origins),
+        send_wildcard=True,
+        methods=METHODS,
+        allow_headers=["Authorization", "Content-Type"],
+        max_age=600,
+    )
+    app.register_error_handler(ServiceError, _refuse)
+    app.register_error_handler(HTTPException, _refuse_http)
+    app.register_error_handler(Exception, _fail)
+    app.register_blueprint(bp)
+    return app
+
+
+def _rulebook(settings: Settings) -> tuple[Answer, Mapping[str, str]]:
+    from service import answering  # noqa: PLC0415 - loads every table and rule
+
+    return answering.build(settings), answering.versions()
+
+
+def _answer_preflight() -> ResponseReturnValue | None:
+    """Answer OPTIONS on any path before routing or anything else can refuse it."""
+    if request.method != "OPTIONS":
+        return None
+    response = Response(status=204, headers={"Allow": ", ".join(METHODS)})
+    del response.headers["Content-Type"]
+    return response
+
+
+def _add_headers(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"  # answers are about a patient, now
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _refuse(error: ServiceError) -> ResponseReturnValue:
+    return operation_outcome(error), error.status, dict(error.headers)
+
+
+def _refuse_http(error: HTTPException) -> ResponseReturnValue:
+    """Turn an error of the framework, HTML by default, into an OperationOutcome."""
+    if isinstance(error, RequestEntityTooLarge):
+        _drain(request.environ["wsgi.input"])
+    known = from_status(error.code or InternalError.status)
+    headers = {}
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return operation_outcome(known), known.status, headers
+
+
+def _drain(stream: IO[bytes]) -> None:
+    """Take in what a client is still sending: most read no answer before they are done."""
+    left = MOST_DRAINED
+    while left > 0 and (chunk := stream.read(min(left, CHUNK))):
+        left -= len(chunk)
+
+
+def _fail(error: Exception) -> ResponseReturnValue:
+    """Answer for a fault of ours; only its kind and place are logged, never its message."""
+    log.error("internal_error type=%s at=%s", type(error).__name__, _place(error.__traceback__))
+    return _refuse(InternalError())
+
+
+def _place(traceback: TracebackType | None) -> str:
+    """Return module and line where the error arose."""
+    if traceback is None:
+        return "unknown"
+    while traceback.tb_next:
+        traceback = traceback.tb_next
+    return f"{traceback.tb_frame.f_globals.get('__name__')}:{traceback.tb_lineno}"
