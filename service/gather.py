@@ -1,0 +1,212 @@
+"""What the client sent along: every prefetch value in one of its four states.
+
+A key that is absent or useless is missing, ``null`` or an empty Bundle is known to be empty,
+an OperationOutcome is a failure, and anything else is data, whatever its key is called.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from types import MappingProxyType
+from typing import Any
+
+from service.catalogue import ServiceDefinition
+from service.envelope import HookRequest
+from service.fhir import EMPTY, first_object, number, objects, string, word
+
+Json = dict[str, Any]
+
+# Which of our data a resource type belongs to.
+DATA_OF_TYPE: Mapping[str, str] = MappingProxyType(
+    {
+        "Patient": "patient",
+        "Encounter": "encounter",
+        "Condition": "conditions",
+        "MedicationRequest": "medicationRequests",
+        "MedicationOrder": "medicationRequests",
+        "MedicationStatement": "medicationStatements",
+        "AllergyIntolerance": "allergies",
+        "Procedure": "procedures",
+        "ServiceRequest": "serviceRequests",
+        "ProcedureRequest": "serviceRequests",
+        "ReferralRequest": "serviceRequests",
+        "Observation": "observations",
+    }
+)
+DATA = frozenset(DATA_OF_TYPE.values())
+_MEDICATIONS = frozenset({"medicationRequests", "medicationStatements"})
+
+# Keys as other services ask for the same data; clients answer us with them.
+_KEYS: Mapping[str, frozenset[str]] = {
+    **{name.lower(): frozenset({name}) for name in DATA},
+    **{kind.lower(): frozenset({name}) for kind, name in DATA_OF_TYPE.items()},
+    **{kind.lower() + "s": frozenset({name}) for kind, name in DATA_OF_TYPE.items()},
+    "medications": _MEDICATIONS,
+    "meds": _MEDICATIONS,
+    "orders": frozenset({"medicationRequests"}),
+    "statements": frozenset({"medicationStatements"}),
+    "problems": frozenset({"conditions"}),
+    "problemlist": frozenset({"conditions"}),
+}
+
+_READ = frozenset({"Patient", "Encounter"})
+_HARMLESS = frozenset({"information", "success"})
+
+
+class _State(Enum):
+    KNOWN = "known"  # data, or known to be empty
+    FAILED = "failed"
+    USELESS = "useless"
+
+
+@dataclass(slots=True)
+class _Answer:
+    """One prefetch value, taken apart."""
+
+    state: _State = _State.KNOWN
+    resources: list[Json] = field(default_factory=list)
+    types: set[str] = field(
+        default_factory=set
+    )  # of what was asked for, not of what came along
+    located: dict[str, Json] = field(default_factory=dict)
+    unread: list[str] = field(default_factory=list)
+    doubts: set[str] = field(default_factory=set)  # severities of OperationOutcomes
+    whole: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathered:
+    """The patient's resources by prefetch key, and what is not among them."""
+
+    resources: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
+    missing: frozenset[str] = frozenset()  # absent, and not to be had
+    failed: frozenset[str] = frozenset()  # the client's own query failed
+    incomplete: frozenset[str] = frozenset()  # keys of which only a part came
+    located: Mapping[str, Json] = field(default_factory=dict)  # by a fullUrl such as urn:uuid
+    unread: tuple[str, ...] = ()  # paths: "prefetch.conditions.entry[3]"
+
+    def unknown(self, besides: frozenset[str] = frozenset()) -> frozenset[str]:
+        """Name the data that could not be had, for ``Chart.missing``.
+
+        MedicationStatement has left US Core, so that either kind of medication record makes
+        ``medications`` known.
+        """
+        names = self.missing | self.failed | besides
+        return names | {"medications"} if names >= _MEDICATIONS else names
+
+
+def gather(request: HookRequest, service: ServiceDefinition) -> Gathered:
+    """Sort the prefetch of a request by state."""
+    answers = {key: _answer(value, key) for key, value in request.prefetch.items()}
+    known, failed = set[str](), set[str]()
+    for key, answer in answers.items():
+        names = _KEYS.get(key.lower()) or _data_of(answer.types)
+        if answer.state is _State.KNOWN:
+            known |= names
+        elif answer.state is _State.FAILED:
+            failed |= names or {key}
+    failed -= known
+    return Gathered(
+        resources={key: tuple(answer.resources) for key, answer in answers.items()},
+        missing=frozenset((DATA | set(service.prefetch)) - known - failed),
+        failed=frozenset(failed),
+        incomplete=frozenset(key for key, answer in answers.items() if not answer.whole),
+        located={
+            url: found for answer in answers.values() for url, found in answer.located.items()
+        },
+        unread=tuple(path for answer in answers.values() for path in answer.unread),
+    )
+
+
+def _data_of(types: Iterable[str]) -> set[str]:
+    return {DATA_OF_TYPE[kind] for kind in types if kind in DATA_OF_TYPE}
+
+
+def _answer(value: object, key: str) -> _Answer:
+    """Take one prefetch value apart."""
+    path = f"prefetch.{key}"
+    if isinstance(value, dict) and "resourceType" not in value:
+        return _wrapped(value, path)
+    if value is None:
+        return _Answer()
+    if isinstance(value, list):
+        return _bundle({"entry": value}, path)
+    if not isinstance(value, dict):
+        return _Answer(_State.USELESS, unread=[path])
+    if value["resourceType"] == "Bundle":
+        return _bundle(value, path + ".entry")
+    if value["resourceType"] == "OperationOutcome":
+        return _Answer(_State.FAILED)
+    answer = _Answer()
+    _add(answer, value, EMPTY)
+    # A lone resource answers a read: it is not all that there is of its kind.
+    answer.types &= _READ
+    return answer
+
+
+def _wrapped(value: Json, path: str) -> _Answer:
+    """Open the wrapper of 2018, ``{"response": {"status": ...}, "resource": ...}``."""
+    if "resource" not in value and "response" not in value:
+        return _Answer(_State.USELESS, unread=[path])
+    status = string(first_object(value.get("response")).get("status"))
+    if status and not status.startswith("2"):
+        return _Answer(_State.FAILED)
+    inner = value.get("resource")
+    if isinstance(inner, dict) and "resourceType" not in inner:
+        return _Answer(_State.USELESS, unread=[path])
+    return _answer(inner, path.removeprefix("prefetch."))
+
+
+def _bundle(bundle: Json, path: str) -> _Answer:
+    """Read the entries of a Bundle, or of a bare list of resources."""
+    answer = _Answer()
+    entries = bundle.get("entry")
+    for index, entry in enumerate(entries if isinstance(entries, list) else objects(entries)):
+        if not _read_entry(answer, entry):
+            answer.unread.append(f"{path}[{index}]")
+    _judge(answer, bundle)
+    return answer
+
+
+def _read_entry(answer: _Answer, entry: object) -> bool:
+    if not isinstance(entry, dict):
+        return False
+    resource = entry if "resourceType" in entry else entry.get("resource")
+    if not isinstance(resource, dict) or not isinstance(resource.get("resourceType"), str):
+        return False
+    if resource["resourceType"] == "OperationOutcome":
+        answer.doubts.update(_severities(resource))
+    elif resource["resourceType"] == "Bundle":
+        return False
+    else:
+        _add(answer, resource, entry)
+    return True
+
+
+def _add(answer: _Answer, resource: Json, entry: Mapping[str, object]) -> None:
+    answer.resources.append(resource)
+    url = entry.get("fullUrl")
+    if isinstance(url, str) and url.startswith("urn:"):
+        answer.located[url] = resource
+    kind = string(resource["resourceType"])
+    if kind not in answer.types and first_object(entry.get("search")).get("mode") != "include":
+        answer.types.add(kind)
+
+
+def _severities(outcome: Json) -> Iterator[str]:
+    issues = objects(outcome.get("issue"))
+    return (word(issue.get("severity")) for issue in issues) if issues else iter(("error",))
+
+
+def _judge(answer: _Answer, bundle: Json) -> None:
+    """Say whether the entries are the whole answer, a part of it, or none.
+
+    A server that found nothing may say so in a lone OperationOutcome: with a total of 0 and
+    no error it is an empty answer.
+    """
+    total, listed = number(bundle.get("total")), len(answer.resources)
+    more = any(word(link.get("relation")) == "next" for link in objects(bundle.get("link")))
+    answer.whole = not more and not answer.doubts - _HARMLESS and (total or 0) <= listed
+    if not answer.resources and (answer.doubts or answer.unread):
+        empty = total == 0 and answer.doubts <= _HARMLESS | {"warning"} and not answer.unread
+        answer.state = _State.KNOWN if empty else _State.FAILED

@@ -1,0 +1,218 @@
+"""FHIR dosage instructions to Dosage: amounts at one time, timing brought to a day."""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+from cards.chart import Amount, Dosage, Route
+from cards.routes import route_of
+from cards.sig import read_sig
+from service.fhir import (
+    Resource,
+    coded,
+    count,
+    days_in,
+    duration,
+    first_object,
+    items,
+    number,
+    objects,
+    period,
+    quantity,
+    string,
+    word,
+)
+
+# HL7's abbreviations of timing, and those that charts use in the same place.
+_TIMES_PER_DAY = {
+    "qd": 1.0,
+    "daily": 1.0,
+    "am": 1.0,
+    "pm": 1.0,
+    "qam": 1.0,
+    "qpm": 1.0,
+    "hs": 1.0,
+    "qhs": 1.0,
+    "bed": 1.0,
+    "bid": 2.0,
+    "tid": 3.0,
+    "qid": 4.0,
+    "qod": 0.5,
+    "wk": 1 / 7,
+    "mo": 1 / 30,
+}
+_ONCE = frozenset({"once", "stat", "one time", "one-time", "x1"})
+_HOURS_A_DAY = 24
+_UNKNOWN = Dosage()
+
+
+class _Timing(NamedTuple):
+    per_day: Amount | None = None
+    once: bool = False
+    days: float | None = None
+
+
+def read_dosages(resource: Resource) -> tuple[Dosage, ...]:
+    """Read every dosage instruction of an order, a statement, a dispense or a dose given."""
+    listed = objects(resource.get("dosageInstruction")) or objects(resource.get("dosage"))
+    if len(listed) > 1:
+        listed = sorted(listed, key=lambda entry: number(entry.get("sequence")) or 0)
+    if not listed and (text := string(resource.get("renderedDosageInstruction"))):
+        listed = [{"text": text}]
+    return tuple(read_dosage(entry) for entry in listed)
+
+
+def read_dosage(entry: Resource) -> Dosage:
+    """Read one instruction: its structured fields first, then what its text adds."""
+    timing = _read_timing(first_object(entry.get("timing")))
+    codes, words, _ = coded(entry.get("route"))
+    dosage = Dosage(
+        text=string(entry.get("text")) or string(entry.get("patientInstruction")),
+        route=route_of(codes, words) if codes or words else Route.UNKNOWN,
+        amount=_read_amount(entry),
+        times_per_day=timing.per_day,
+        as_needed=_as_needed(entry),
+        max_per_day=_max_per_day(entry.get("maxDosePerPeriod")),
+        once=timing.once,
+        days=timing.days,
+    )
+    return _completed(dosage, entry) if dosage.text else dosage
+
+
+def _completed(dosage: Dosage, entry: Resource) -> Dosage:
+    """Fill what the structured fields leave open from the text."""
+    sig = read_sig(dosage.text)
+    stated = "asNeededBoolean" in entry or dosage.as_needed
+    timed = dosage.times_per_day is not None or dosage.once
+    return replace(
+        dosage,
+        route=sig.route if dosage.route is Route.UNKNOWN else dosage.route,
+        amount=dosage.amount or sig.amount,
+        times_per_day=dosage.times_per_day if timed else sig.times_per_day,
+        as_needed=dosage.as_needed if stated else sig.as_needed,
+        max_per_day=dosage.max_per_day or sig.max_per_day,
+        once=dosage.once if timed else sig.once,
+        days=sig.days if dosage.days is None else dosage.days,
+    )
+
+
+def _read_amount(entry: Resource) -> Amount | None:
+    """Give the amount at one time.
+
+    Several ``doseAndRate`` are one dose said in several ways ("ordered", "calculated"):
+    the ordered one counts, else the first that can be read. They are never added.
+    """
+    rates = objects(entry.get("doseAndRate"))
+    rates.sort(key=lambda rate: word(rate.get("type")) != "ordered")
+    for source in (*rates, entry):
+        for name in ("doseQuantity", "doseRange", "dose", "quantityQuantity", "quantityRange"):
+            if amount := quantity(source.get(name)):
+                return amount
+    return quantity(entry.get("quantity"))
+
+
+def _as_needed(entry: Resource) -> bool:
+    """Say whether it is taken as needed; a named need is enough."""
+    if entry.get("asNeededBoolean") is True or entry.get("asNeeded") is True:
+        return True
+    needs = (entry.get("asNeededCodeableConcept"), entry.get("asNeededFor"))
+    return any(found.codes or found.text for found in map(coded, needs))
+
+
+def _max_per_day(value: object) -> Amount | None:
+    """Bring a Ratio such as 8 tablets in 24 hours to a day."""
+    ratio = first_object(value)
+    most, span = quantity(ratio.get("numerator")), duration(ratio.get("denominator"))
+    if most is None or not span:
+        return None
+    return Amount(most.low / span, most.high / span, most.unit)
+
+
+def _read_timing(timing: Resource) -> _Timing:
+    if not timing:
+        return _Timing()
+    repeat = first_object(timing.get("repeat"))
+    per_day = _by_frequency(repeat) or _by_moments(repeat)
+    once = _is_once(timing, repeat)
+    days = _bounds(repeat)
+    doses = count(repeat.get("count"))
+    if per_day is None and not once:
+        per_day, once = _by_code(timing.get("code"))
+    if days is None and doses and per_day and not once:
+        days = doses / per_day.high
+    return _Timing(None if once else per_day, once, days)
+
+
+def _by_frequency(repeat: Resource) -> Amount | None:
+    """Bring frequency per period to times a day; ranges widen it to both sides."""
+    shortest = _period_days(repeat, repeat.get("period"))
+    if not shortest:
+        return None
+    moments = _moments(repeat)
+    least = number(repeat.get("frequency")) or 1.0
+    if shortest == 1 and moments > least:
+        least = moments
+    most = max(least, number(repeat.get("frequencyMax")) or 0)
+    longest = max(shortest, _period_days(repeat, repeat.get("periodMax")) or 0)
+    share = _share_of_week(repeat) if shortest == 1 else 1
+    if least <= 0:
+        return None
+    return Amount(least / longest * share, most / shortest * share)
+
+
+def _period_days(repeat: Resource, value: object) -> float | None:
+    length = number(value)
+    unit = days_in(string(repeat.get("periodUnit")) or string(repeat.get("periodUnits")))
+    return length * unit if length and length > 0 and unit else None
+
+
+def _by_moments(repeat: Resource) -> Amount | None:
+    """Count the moments of a day (``when``, ``timeOfDay``) or the days of a week."""
+    moments = _moments(repeat)
+    share = _share_of_week(repeat)
+    if not moments and share == 1:
+        return None
+    times = max(moments, 1) * share
+    return Amount(times, times)
+
+
+def _moments(repeat: Resource) -> int:
+    return len(items(repeat.get("when"))) or len(items(repeat.get("timeOfDay")))
+
+
+def _share_of_week(repeat: Resource) -> float:
+    days = {day for day in map(word, items(repeat.get("dayOfWeek"))) if day}
+    return min(len(days), 7) / 7 if days else 1.0
+
+
+def _by_code(value: object) -> tuple[Amount | None, bool]:
+    """Read an abbreviation such as BID or Q6H, else its text as a sig."""
+    codes, text, _ = coded(value)
+    for name in (*(code.value.lower() for code in codes), text.lower()):
+        if name in _ONCE:
+            return None, True
+        if times := _TIMES_PER_DAY.get(name) or _every_hours(name):
+            return Amount(times, times), False
+    sig = read_sig(text) if text else _UNKNOWN
+    return sig.times_per_day, sig.once
+
+
+def _every_hours(name: str) -> float | None:
+    """Read "q6h"."""
+    hours = count(name[1:-1]) if name[:1] == "q" and name[-1:] == "h" else None
+    return _HOURS_A_DAY / hours if hours else None
+
+
+def _is_once(timing: Resource, repeat: Resource) -> bool:
+    """Say whether it is given one time only."""
+    if count(repeat.get("count")) == 1:
+        return (count(repeat.get("countMax")) or 1) == 1
+    return not repeat and len(items(timing.get("event"))) == 1
+
+
+def _bounds(repeat: Resource) -> float | None:
+    """Give how long the instruction lasts, in days; both ends of a Period count."""
+    for name in ("boundsDuration", "boundsQuantity", "boundsRange"):
+        if days := duration(repeat.get(name)):
+            return days
+    start, end = period(repeat.get("boundsPeriod"))
+    return (end - start).days + 1.0 if start and end and end >= start else None
