@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import NamedTuple
 
-from cards.chart import Chart, Concept, Fact, Measurement, MedicationUse, Order, Problem, Route
+from cards.chart import Chart, Concept, Fact, Measurement, MedicationUse, Order, Problem
 from cards.definitions import number
-from cards.medications import in_use
+from cards.medications import first_date, in_use, systemic
 from cards.record import (
     active_problems,
     current_encounter,
@@ -93,16 +93,6 @@ _SUSPICIONS: Mapping[str, re.Pattern[str]] = {
         "aortic-aneurysm": r"\baneurysm|\baaa\b",
     }.items()
 }
-
-_SYSTEMIC = frozenset(
-    {
-        Route.ORAL,
-        Route.INTRAVENOUS,
-        Route.INTRAMUSCULAR,
-        Route.SUBCUTANEOUS,
-        Route.INJECTION,
-    }
-)
 
 _TERM_WEEKS = 40
 _LONGEST_WEEKS = 43  # an entry older than any pregnancy was not closed when it ended
@@ -237,10 +227,11 @@ def _exempt_reason(order: Order, chart: Chart) -> Iterator[Fact]:
 def _exempt_problem(_order: Order, chart: Chart) -> Iterator[Fact]:
     days = number("lookback.surgery_days")
     for problem in chart.problems:
-        terms = problem.concept.terms & _EVERY_EXEMPTION
-        if not terms or not is_active(problem) or is_tentative(problem):
+        if problem.concept.terms.isdisjoint(_EVERY_EXEMPTION):
             continue
-        term = _first(_EXEMPTIONS, terms)
+        if not is_active(problem) or is_tentative(problem):
+            continue
+        term = _first(_EXEMPTIONS, problem.concept.terms)
         lasting = term in _EXEMPT_WHILE_ACTIVE
         if term and (lasting or _is_fresh(problem, chart, 0 if term == LABOUR else days)):
             yield problem_fact(problem, term)
@@ -293,6 +284,8 @@ def _first(order: Iterable[str], terms: frozenset[str]) -> str | None:
 def _flagged_problems(chart: Chart) -> Iterator[tuple[str, Fact]]:
     days = 7 * number("acuity.subacute_weeks")
     for problem in chart.problems:
+        if problem.concept.terms.isdisjoint(_EVERY_FLAG):
+            continue
         terms = problem.concept.terms & _EVERY_FLAG
         counted = frozenset(term for term in terms if _is_flag(problem, term, chart, days))
         if worst := _first(_FLAGS, counted):
@@ -342,15 +335,10 @@ def _flagged_medicines(chart: Chart) -> Iterator[tuple[str, Fact]]:
             continue
         if "anticoagulant" in classes and injured:
             yield "anticoagulant", Fact(use.reference, "injury while on an anticoagulant")
-        began = use.started or use.written
+        began = first_date(use)
         long_term = began is not None and (chart.today - began).days > days
-        if "corticosteroid" in classes and long_term and _is_systemic(use):
+        if "corticosteroid" in classes and long_term and systemic(use):
             yield "corticosteroid", dated_fact(use.reference, "long-term steroid", began)
-
-
-def _is_systemic(use: MedicationUse) -> bool:
-    route = use.drug.route if use.route is Route.UNKNOWN else use.route
-    return route in _SYSTEMIC
 
 
 def _is_injured(chart: Chart) -> bool:

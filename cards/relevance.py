@@ -28,6 +28,8 @@ CHRONIC_BACK_PAIN = known("chronic-back-pain")
 CHRONIC_PAIN = known("chronic-pain")
 RADICULAR = known("radicular")
 
+_BACK_ONLY = frozenset({BACK_PAIN})
+
 # Names a sensation, not a condition: it neither proves back pain nor rules it out.
 _UNSPECIFIC_TERMS = frozenset({CHRONIC_PAIN})
 _UNSPECIFIC_CODES = frozenset({Code("icd10cm", "R52")})
@@ -128,7 +130,7 @@ def relevance(order: Order, chart: Chart) -> Relevance:
         return Relevance.OTHER
     visit = _visit_is_for_back_pain(chart)
     on_record = visit or bool(back_pain(chart))
-    if on_record and _SPASM.search(_words(order)):
+    if on_record and _is_for_spasm(order):
         return Relevance.DEFINITE
     if visit and not competing(order, chart):
         return Relevance.PROBABLE
@@ -137,7 +139,7 @@ def relevance(order: Order, chart: Chart) -> Relevance:
 
 def competing(order: Order, chart: Chart) -> tuple[Fact, ...]:
     """Return the conditions on record, other than back pain, that the order could be for."""
-    wanted = frozenset[str]().union(*(_COMPETING.get(name, ()) for name in order.classes))
+    wanted = _usual(order)
     if not wanted:
         return ()
     visit = current_encounter(chart)
@@ -165,11 +167,15 @@ def back_pain(chart: Chart) -> tuple[Problem, ...]:
 
 def stated_reasons(order: Order) -> tuple[Concept, ...]:
     """Return the reasons of the order: its reason fields, then what its instructions say."""
-    detail = order.medication or order.service
-    if detail is None:
-        return ()
-    phrases = (concept((), found.strip()) for found in _INDICATION.findall(_words(order)))
-    return (*detail.reasons, *(phrase for phrase in phrases if phrase.terms))
+    if order.medication:
+        use = order.medication
+        sigs = "\n".join(dosage.text for dosage in use.dosages)
+        # "Hold for sedation" is no reason: only back pain and uses of the class count.
+        named = _indications(sigs, _usual(order) | {BACK_PAIN})
+        return (*use.reasons, *named, *_indications(use.notes, _BACK_ONLY))
+    if order.service:
+        return (*order.service.reasons, *_indications(order.service.notes, _BACK_ONLY))
+    return ()
 
 
 def acuity(chart: Chart, order: Order | None = None) -> Acuity:
@@ -217,12 +223,22 @@ def radicular_assessed(chart: Chart) -> bool:
     )
 
 
-def _words(order: Order) -> str:
-    """Return the instructions and notes of the order, for matching only."""
-    if order.medication:
-        sigs = (dosage.text for dosage in order.medication.dosages)
-        return "\n".join((*sigs, order.medication.notes)).lower()
-    return order.service.notes.lower() if order.service else ""
+def _usual(order: Order) -> frozenset[str]:
+    """Return the conditions, other than back pain, that the order's classes are given for."""
+    return frozenset[str]().union(*(_COMPETING.get(name, ()) for name in order.classes))
+
+
+def _indications(text: str, wanted: frozenset[str]) -> Iterator[Concept]:
+    """Yield what "for ..." and "prn ..." name in a text, as far as it is wanted."""
+    if text:
+        phrases = (concept((), found) for found in _INDICATION.findall(text.lower()))
+        yield from (phrase for phrase in phrases if phrase.terms & wanted)
+
+
+def _is_for_spasm(order: Order) -> bool:
+    use = order.medication
+    texts = (*(dosage.text for dosage in use.dosages), use.notes) if use else ()
+    return any(_SPASM.search(text.lower()) for text in texts if text)
 
 
 def _names_a_condition(reason: Concept) -> bool:
@@ -245,7 +261,9 @@ def _visit_is_for_back_pain(chart: Chart) -> bool:
 
 
 def _competes(condition: Concept, wanted: frozenset[str]) -> frozenset[str]:
-    return frozenset() if BACK_PAIN in condition.terms else condition.terms & wanted
+    if condition.terms.isdisjoint(wanted) or BACK_PAIN in condition.terms:
+        return frozenset()
+    return condition.terms & wanted
 
 
 def _is_called_chronic(chart: Chart, terms: frozenset[str]) -> bool:

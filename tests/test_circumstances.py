@@ -433,6 +433,11 @@ def test_red_flag_is_found(record: Chart, expected: Fact) -> None:
             chart(medications=(use(drug("anticoagulant"), started=ago(30), written=ago(5)),)),
             id="anticoagulant without injury",
         ),
+        pytest.param(
+            chart(medications=(use(drug("corticosteroid"), status="stopped", ended=ago(90)),)),
+            id="steroid stopped",
+        ),
+        pytest.param(chart(medications=(use(drug("nsaid"), written=ago(5)),)), id="an NSAID"),
         pytest.param(chart(problem(concept("falls"), onset=ago(2))), id="a fall"),
     ],
 )

@@ -219,6 +219,28 @@ def test_instructions_may_say_what_the_order_is_for(sig: str, expected: Relevanc
     assert relevance(order(notes=sig), chart(LISTED)) is expected
 
 
+@pytest.mark.parametrize(
+    "sig",
+    [
+        pytest.param("hold for sedation", id="a side effect"),
+        pytest.param("monitor for respiratory depression", id="a word of another disease"),
+        pytest.param("for anxiety", id="not a use of the class"),
+    ],
+)
+def test_instructions_of_an_opioid_name_no_other_reason(sig: str) -> None:
+    assert relevance(order(sig=sig), chart(visits=FOR_BACK)) is Relevance.PROBABLE
+
+
+def test_notes_name_no_other_reason() -> None:
+    drafted = order(drug_class="benzodiazepine", notes="took lorazepam for anxiety")
+
+    assert relevance(drafted, chart(visits=FOR_BACK)) is Relevance.PROBABLE
+
+
+def test_notes_of_a_service_may_name_back_pain() -> None:
+    assert relevance(service(notes="imaging for low back pain"), chart()) is Relevance.DEFINITE
+
+
 def test_spasm_without_back_pain_on_record_proves_nothing() -> None:
     assert relevance(order(sig="for spasm"), chart()) is Relevance.NONE
 
@@ -227,6 +249,13 @@ def test_instructions_for_another_condition_are_another_reason() -> None:
     drafted = order(drug_class="benzodiazepine", sig="1 tab prn for anxiety")
 
     assert relevance(drafted, chart(visits=FOR_BACK)) is Relevance.OTHER
+
+
+def test_without_an_order_the_record_decides() -> None:
+    nothing = Order(reference="", intent="none")
+
+    assert relevance(nothing, chart(visits=FOR_BACK)) is Relevance.PROBABLE
+    assert relevance(nothing, chart()) is Relevance.NONE
 
 
 def test_two_levels_fire() -> None:
@@ -257,7 +286,12 @@ def test_two_levels_fire() -> None:
         pytest.param(
             "gabapentinoid", concept("restless-legs"), Relevance.POSSIBLE, id="restless legs"
         ),
-        pytest.param("gabapentinoid", SCIATICA, Relevance.PROBABLE, id="sciatica is the back"),
+        pytest.param(
+            "gabapentinoid",
+            concept("back-pain", "radicular", "gabapentinoid-indication"),
+            Relevance.PROBABLE,
+            id="sciatica is the back",
+        ),
         pytest.param("tca", concept("depression"), Relevance.POSSIBLE, id="tricyclic"),
         pytest.param("duloxetine", concept("depression"), Relevance.POSSIBLE, id="duloxetine"),
         pytest.param(
