@@ -308,7 +308,7 @@ def _first_of_chain(spans: Iterable[tuple[date, date]], today: date) -> date | N
     newest_first: Sequence[tuple[date, date]] = sorted(spans, key=lambda s: s[1], reverse=True)
     first: date | None = None
     for began, ended in newest_first:
-        if ended < (first or today) - gap:
+        if ended <= (first or today) - gap:
             break
         first = min(first or began, began)
     return first

@@ -362,6 +362,9 @@ def test_service_has_no_competing_condition() -> None:
             id="12 weeks",
         ),
         pytest.param(
+            chart(problem(BACK, onset=TODAY)), Acuity(Phase.ACUTE, TODAY, 0.0), id="today"
+        ),
+        pytest.param(
             chart(problem(BACK, recorded=ago(14))),
             Acuity(Phase.ACUTE, ago(14), 2.0),
             id="no onset: recorded",
@@ -383,6 +386,16 @@ def test_service_has_no_competing_condition() -> None:
             chart(problem(BACK, onset=ago(14)), problem(BACK, onset=ago(200), abated=ago(150))),
             Acuity(Phase.CHRONIC, ago(200), 200 / 7),
             id="one chain",
+        ),
+        pytest.param(
+            chart(problem(BACK, onset=ago(10)), problem(BACK, onset=ago(300), abated=ago(192))),
+            Acuity(Phase.CHRONIC, ago(300), 300 / 7),
+            id="a gap of 182 days",
+        ),
+        pytest.param(
+            chart(problem(BACK, onset=ago(10)), problem(BACK, onset=ago(300), abated=ago(193))),
+            Acuity(Phase.ACUTE, ago(10), 10 / 7),
+            id="a gap of 183 days",
         ),
         pytest.param(
             chart(problem(BACK, onset=ago(14)), problem(BACK, onset=ago(900), abated=ago(800))),
