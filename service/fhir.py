@@ -1,8 +1,9 @@
 """FHIR data types read from plain JSON: a value of the wrong type is absent, never an error."""
 
 from calendar import monthrange
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
+from functools import cache
 from typing import NamedTuple
 
 from cards.chart import Amount, Code
@@ -52,7 +53,7 @@ _UNITS = {
         "dose": "doses",
         "unit": "each ea units",
     }.items()
-    for alias in aliases.split()
+    for alias in (unit, *aliases.split())
 }
 
 _DAYS = {
@@ -122,11 +123,11 @@ def string(value: object) -> str:
 
 def number(value: object) -> float | None:
     """Give a number, also one sent as a string; never a boolean, NaN or infinity."""
-    if isinstance(value, bool):
+    if value is None or isinstance(value, bool):
         return None
     if isinstance(value, str):
         value = _parsed(value)
-    if isinstance(value, int | float) and -_LARGEST < value < _LARGEST:
+    if isinstance(value, (int, float)) and -_LARGEST < value < _LARGEST:
         return float(value)
     return None
 
@@ -226,6 +227,14 @@ def _last_day(first: date, text: str) -> date:
     return date(first.year, month, monthrange(first.year, month)[1])
 
 
+def first_day(resource: Resource, names: Iterable[str]) -> date | None:
+    """Read the first of several fields that holds a date."""
+    for name in names:
+        if name in resource and (found := day(resource[name])):
+            return found
+    return None
+
+
 def period(value: object) -> Period:
     """Read a Period; a day that cannot be read is unknown."""
     if not isinstance(value, dict):
@@ -236,30 +245,39 @@ def period(value: object) -> Period:
 def when(resource: Resource, *stems: str) -> Period:
     """Read the first of several ``stem[x]`` that is there, as DateTime, Period or Date."""
     for stem in stems:
-        at = day(resource.get(stem + "DateTime")) or day(resource.get(stem + "Date"))
-        found = Period(at, at) if at else period(resource.get(stem + "Period"))
-        if found != _NO_PERIOD:
-            return found
+        for name in _choices(stem):
+            if name in resource:
+                at = day(resource[name])
+                found = Period(at, at) if at else period(resource[name])
+                if found.start or found.end:
+                    return found
     return _NO_PERIOD
+
+
+@cache
+def _choices(stem: str) -> tuple[str, ...]:
+    return (stem + "DateTime", stem + "Period", stem + "Date")
 
 
 def unit_name(quantity: Resource) -> str:
     """Give the unit of a Quantity in lower case and one spelling: "tablet", "mg", "mcg"."""
-    found = [string(quantity.get(field)).lower().strip("{}[]") for field in ("code", "unit")]
-    for name in found:
-        if name in _UNITS:
-            return _UNITS[name]
-    return next((name for name in found if name and name != "1"), "")
+    code = string(quantity.get("code")).lower().strip("{}[]")
+    if code in _UNITS:
+        return _UNITS[code]
+    unit = string(quantity.get("unit")).lower().strip("{}[]")
+    return _UNITS.get(unit) or (unit if code in {"", "1"} else code)
 
 
 def quantity(value: object) -> Amount | None:
     """Read a Quantity, a Range or a bare number that is more than zero."""
-    if isinstance(value, dict):
-        if "low" in value or "high" in value:
-            return _range(value)
-        size, unit = number(value.get("value")), unit_name(value)
-    else:
+    if value is None:
+        return None
+    if not isinstance(value, dict):
         size, unit = number(value), ""
+    elif "low" in value or "high" in value:
+        return _range(value)
+    else:
+        size, unit = number(value.get("value")), unit_name(value)
     return Amount(size, size, unit) if size is not None and size > 0 else None
 
 

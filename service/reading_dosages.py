@@ -1,6 +1,5 @@
 """FHIR dosage instructions to Dosage: amounts at one time, timing brought to a day."""
 
-from dataclasses import replace
 from typing import NamedTuple
 
 from cards.chart import Amount, Dosage, Route
@@ -40,15 +39,22 @@ _TIMES_PER_DAY = {
     "wk": 1 / 7,
     "mo": 1 / 30,
 }
+_AMOUNTS = (
+    *("doseQuantity", "doseRange", "dose"),
+    *("quantityQuantity", "quantityRange", "quantity"),  # DSTU2
+)
 _ONCE = frozenset({"once", "stat", "one time", "one-time", "x1"})
 _HOURS_A_DAY = 24
-_UNKNOWN = Dosage()
 
 
 class _Timing(NamedTuple):
     per_day: Amount | None = None
     once: bool = False
     days: float | None = None
+
+
+_UNKNOWN = Dosage()
+_NO_TIMING = _Timing()
 
 
 def read_dosages(resource: Resource) -> tuple[Dosage, ...]:
@@ -63,36 +69,27 @@ def read_dosages(resource: Resource) -> tuple[Dosage, ...]:
 
 def read_dosage(entry: Resource) -> Dosage:
     """Read one instruction: its structured fields first, then what its text adds."""
+    text = string(entry.get("text")) or string(entry.get("patientInstruction"))
     timing = _read_timing(first_object(entry.get("timing")))
-    codes, words, _ = coded(entry.get("route"))
-    dosage = Dosage(
-        text=string(entry.get("text")) or string(entry.get("patientInstruction")),
-        route=route_of(codes, words) if codes or words else Route.UNKNOWN,
-        amount=_read_amount(entry),
-        times_per_day=timing.per_day,
-        as_needed=_as_needed(entry),
-        max_per_day=_max_per_day(entry.get("maxDosePerPeriod")),
-        once=timing.once,
-        days=timing.days,
+    route, amount, needed = _read_route(entry), _read_amount(entry), _as_needed(entry)
+    timed = timing.per_day is not None or timing.once
+    complete = timed and amount and route is not Route.UNKNOWN and needed is not None
+    sig = read_sig(text) if text and not complete else _UNKNOWN
+    return Dosage(
+        text=text,
+        route=sig.route if route is Route.UNKNOWN else route,
+        amount=amount or sig.amount,
+        times_per_day=timing.per_day if timed else sig.times_per_day,
+        as_needed=sig.as_needed if needed is None else needed,
+        max_per_day=_max_per_day(entry.get("maxDosePerPeriod")) or sig.max_per_day,
+        once=timing.once if timed else sig.once,
+        days=sig.days if timing.days is None else timing.days,
     )
-    return _completed(dosage, entry) if dosage.text else dosage
 
 
-def _completed(dosage: Dosage, entry: Resource) -> Dosage:
-    """Fill what the structured fields leave open from the text."""
-    sig = read_sig(dosage.text)
-    stated = "asNeededBoolean" in entry or dosage.as_needed
-    timed = dosage.times_per_day is not None or dosage.once
-    return replace(
-        dosage,
-        route=sig.route if dosage.route is Route.UNKNOWN else dosage.route,
-        amount=dosage.amount or sig.amount,
-        times_per_day=dosage.times_per_day if timed else sig.times_per_day,
-        as_needed=dosage.as_needed if stated else sig.as_needed,
-        max_per_day=dosage.max_per_day or sig.max_per_day,
-        once=dosage.once if timed else sig.once,
-        days=sig.days if dosage.days is None else dosage.days,
-    )
+def _read_route(entry: Resource) -> Route:
+    codes, text, _ = coded(entry.get("route"))
+    return route_of(codes, text) if codes or text else Route.UNKNOWN
 
 
 def _read_amount(entry: Resource) -> Amount | None:
@@ -102,24 +99,30 @@ def _read_amount(entry: Resource) -> Amount | None:
     the ordered one counts, else the first that can be read. They are never added.
     """
     rates = objects(entry.get("doseAndRate"))
-    rates.sort(key=lambda rate: word(rate.get("type")) != "ordered")
+    if len(rates) > 1:
+        rates.sort(key=lambda rate: word(rate.get("type")) != "ordered")
     for source in (*rates, entry):
-        for name in ("doseQuantity", "doseRange", "dose", "quantityQuantity", "quantityRange"):
-            if amount := quantity(source.get(name)):
+        for name in _AMOUNTS:
+            if name in source and (amount := quantity(source[name])):
                 return amount
-    return quantity(entry.get("quantity"))
+    return None
 
 
-def _as_needed(entry: Resource) -> bool:
-    """Say whether it is taken as needed; a named need is enough."""
-    if entry.get("asNeededBoolean") is True or entry.get("asNeeded") is True:
+def _as_needed(entry: Resource) -> bool | None:
+    """Say whether it is taken as needed, if that is said; a named need is enough."""
+    stated = entry.get("asNeededBoolean", entry.get("asNeeded"))
+    if stated is True:
         return True
-    needs = (entry.get("asNeededCodeableConcept"), entry.get("asNeededFor"))
-    return any(found.codes or found.text for found in map(coded, needs))
+    for name in ("asNeededCodeableConcept", "asNeededFor"):
+        if name in entry and word(entry[name]):
+            return True
+    return False if stated is False else None
 
 
 def _max_per_day(value: object) -> Amount | None:
     """Bring a Ratio such as 8 tablets in 24 hours to a day."""
+    if value is None:
+        return None
     ratio = first_object(value)
     most, span = quantity(ratio.get("numerator")), duration(ratio.get("denominator"))
     if most is None or not span:
@@ -129,40 +132,38 @@ def _max_per_day(value: object) -> Amount | None:
 
 def _read_timing(timing: Resource) -> _Timing:
     if not timing:
-        return _Timing()
+        return _NO_TIMING
     repeat = first_object(timing.get("repeat"))
     per_day = _by_frequency(repeat) or _by_moments(repeat)
     once = _is_once(timing, repeat)
-    days = _bounds(repeat)
-    doses = count(repeat.get("count"))
     if per_day is None and not once:
         per_day, once = _by_code(timing.get("code"))
-    if days is None and doses and per_day and not once:
-        days = doses / per_day.high
-    return _Timing(None if once else per_day, once, days)
+    return _Timing(None if once else per_day, once, _days(repeat, None if once else per_day))
 
 
 def _by_frequency(repeat: Resource) -> Amount | None:
     """Bring frequency per period to times a day; ranges widen it to both sides."""
-    shortest = _period_days(repeat, repeat.get("period"))
+    shortest = _period_days(repeat, "period")
     if not shortest:
         return None
-    moments = _moments(repeat)
     least = number(repeat.get("frequency")) or 1.0
-    if shortest == 1 and moments > least:
-        least = moments
-    most = max(least, number(repeat.get("frequencyMax")) or 0)
-    longest = max(shortest, _period_days(repeat, repeat.get("periodMax")) or 0)
-    share = _share_of_week(repeat) if shortest == 1 else 1
+    share = 1.0
+    if shortest == 1:
+        least = max(least, _moments(repeat))
+        share = _share_of_week(repeat)
     if least <= 0:
         return None
+    most = max(least, number(repeat.get("frequencyMax")) or 0)
+    longest = max(shortest, _period_days(repeat, "periodMax") or 0)
     return Amount(least / longest * share, most / shortest * share)
 
 
-def _period_days(repeat: Resource, value: object) -> float | None:
-    length = number(value)
+def _period_days(repeat: Resource, name: str) -> float | None:
+    length = number(repeat.get(name))
+    if length is None or length <= 0:
+        return None
     unit = days_in(string(repeat.get("periodUnit")) or string(repeat.get("periodUnits")))
-    return length * unit if length and length > 0 and unit else None
+    return length * unit if unit else None
 
 
 def _by_moments(repeat: Resource) -> Amount | None:
@@ -180,7 +181,9 @@ def _moments(repeat: Resource) -> int:
 
 
 def _share_of_week(repeat: Resource) -> float:
-    days = {day for day in map(word, items(repeat.get("dayOfWeek"))) if day}
+    if "dayOfWeek" not in repeat:
+        return 1.0
+    days = {day for day in map(word, items(repeat["dayOfWeek"])) if day}
     return min(len(days), 7) / 7 if days else 1.0
 
 
@@ -209,10 +212,13 @@ def _is_once(timing: Resource, repeat: Resource) -> bool:
     return not repeat and len(items(timing.get("event"))) == 1
 
 
-def _bounds(repeat: Resource) -> float | None:
+def _days(repeat: Resource, per_day: Amount | None) -> float | None:
     """Give how long the instruction lasts, in days; both ends of a Period count."""
     for name in ("boundsDuration", "boundsQuantity", "boundsRange"):
-        if days := duration(repeat.get(name)):
+        if name in repeat and (days := duration(repeat[name])):
             return days
     start, end = period(repeat.get("boundsPeriod"))
-    return (end - start).days + 1.0 if start and end and end >= start else None
+    if start and end and end >= start:
+        return (end - start).days + 1.0
+    doses = count(repeat.get("count")) if per_day else None
+    return doses / per_day.high if doses and per_day else None

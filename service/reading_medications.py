@@ -13,6 +13,7 @@ from service.fhir import (
     count,
     day,
     duration,
+    first_day,
     first_object,
     notes,
     objects,
@@ -44,6 +45,11 @@ _WRITTEN = (
     "whenPrepared",
     "effectiveDateTime",
 )
+_TAKEN = {
+    "request": ("effectiveDose",),
+    "statement": ("effective",),
+    "administration": ("effective", "effectiveTime", "occurence"),  # R5 does spell it so
+}
 _STATUS_REASONS = (
     "statusReason",
     "statusReasonCodeableConcept",
@@ -118,7 +124,7 @@ def read_use(resource: Resource, ref: str, drug: Drug, record: Record) -> Medica
         quantity=quantity(supply.quantity),
         refills=supply.refills,
         dispensed=supply.given,
-        written=next((found for name in _WRITTEN if (found := day(resource.get(name)))), None),
+        written=first_day(resource, _WRITTEN),
         started=taken.start,
         ended=taken.end,
         reasons=read_reasons(record, resource),
@@ -157,7 +163,7 @@ def _taken(resource: Resource, kind: str) -> Period:
     """Give the days on which it is, was or will be taken."""
     if kind == "dispense":
         return Period(day(resource.get("whenHandedOver")))
-    stated = when(resource, "effective", "effectiveTime", "occurence", "effectiveDose")
+    stated = when(resource, *_TAKEN[kind])
     if kind == "statement" and resource.get("effectiveDateTime") and stated.start:
         return Period(stated.start)  # asserted of that day: it need not have ended then
     if stated.start or stated.end:

@@ -17,6 +17,7 @@ from service.fhir import (
     Resource,
     coded,
     day,
+    first_day,
     first_object,
     number,
     objects,
@@ -37,6 +38,7 @@ from service.references import (
     referred_concepts,
 )
 
+_RECORDED = ("recordedDate", "assertedDate", "dateRecorded", "dateAsserted")
 _VOID = frozenset({"entered-in-error", "cancelled"})
 _NO_ALLERGY = frozenset({"inactive", "resolved", "refuted", "entered-in-error"})
 _CLASSES = {  # words of DSTU2 and of displays for the codes of version 3
@@ -77,7 +79,7 @@ def read_problem(resource: Resource, ref: str) -> Problem | None:
         encounter_diagnosis=_is_encounter_diagnosis(resource),
         encounter=reference(resource.get("encounter") or resource.get("context")),
         onset=when(resource, "onset").start,
-        recorded=_recorded(resource),
+        recorded=first_day(resource, _RECORDED),
         abated=abated.end or abated.start,
     )
 
@@ -86,11 +88,6 @@ def _is_encounter_diagnosis(resource: Resource) -> bool:
     return bool(
         words(resource.get("category")) & {"encounter-diagnosis", "encounter diagnosis"}
     )
-
-
-def _recorded(resource: Resource) -> date | None:
-    names = ("recordedDate", "assertedDate", "dateRecorded", "dateAsserted")
-    return next((found for name in names if (found := day(resource.get(name)))), None)
 
 
 def read_measurements(resource: Resource, ref: str) -> Iterator[Measurement]:
@@ -148,7 +145,7 @@ def read_allergies(resource: Resource, ref: str) -> Iterator[Allergy]:
             reference=ref,
             drug=drug,
             intolerance=word(resource.get("type")) == "intolerance",
-            recorded=_recorded(resource) or when(resource, "onset").start,
+            recorded=first_day(resource, _RECORDED) or when(resource, "onset").start,
         )
 
 

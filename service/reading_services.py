@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import date
 
 from cards.chart import Concept, ServiceUse
 from service.fhir import (
     Period,
     Resource,
     count,
-    day,
+    first_day,
     first_object,
     items,
     notes,
@@ -58,6 +57,7 @@ _CODE_FIELDS = (
 )
 _LINK_FIELDS = ("codeReference", "device")
 _TEXT_FIELDS = ("description", "title", "name")
+_WRITTEN = ("authoredOn", "orderedOn", "recorded", "recordedOn", "created", "dateAsserted")
 _STATUS_REASONS = (
     "statusReason",
     "notDoneReason",
@@ -94,7 +94,8 @@ def _meaning(resource: Resource, record: Record) -> Concept:
 def _said(resource: Resource, record: Record) -> Iterator[Concept]:
     """Give all that a resource says of what it is, the most telling field first."""
     for name in _CODE_FIELDS:
-        yield from read_concepts(resource, name)
+        if name in resource:
+            yield from read_concepts(resource, name)
     for name in _LINK_FIELDS:
         if name in resource:
             yield from referred_concepts(record, resource, resource[name])
@@ -111,20 +112,15 @@ def _read(
         concept=meaning,
         kind=kind,
         status=_DONE.get(status, status) or "unknown",
-        written=_written(resource),
+        written=first_day(resource, _WRITTEN),
         started=done.start,
         ended=done.end,
         outcomes=read_concepts(resource, "outcome", "followUp"),
         reasons=read_reasons(record, resource),
         status_reasons=read_concepts(resource, *_STATUS_REASONS),
-        notes=notes([*items(resource.get("note")), *items(resource.get("comment"))]),
+        notes=notes(resource.get("note") or resource.get("comment")),
         visits=_visits(resource),
     )
-
-
-def _written(resource: Resource) -> date | None:
-    names = ("authoredOn", "orderedOn", "recorded", "recordedOn", "created", "dateAsserted")
-    return next((found for name in names if (found := day(resource.get(name)))), None)
 
 
 def _when(resource: Resource) -> Period:
@@ -159,4 +155,4 @@ def _activities(plan: Resource, ref: str, record: Record) -> Iterator[ServiceUse
         if meaning.terms:
             use = _read(detail, ref, "plan", meaning, record)
             progress = "; ".join(filter(None, (use.notes, notes(activity.get("progress")))))
-            yield replace(use, notes=progress, written=use.written or _written(plan))
+            yield replace(use, notes=progress, written=use.written or first_day(plan, _WRITTEN))

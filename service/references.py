@@ -39,6 +39,8 @@ class Record:
     def belongs(self, resource: Resource) -> bool:
         """Say whether a resource is about this patient, as far as it says."""
         subject = resource.get("subject") or resource.get("patient")
+        if isinstance(subject, dict) and subject.get("reference") == self.patient:
+            return True
         target = reference(subject)
         if target == self.patient or not target:
             return True
