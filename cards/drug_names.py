@@ -70,10 +70,11 @@ def _words(section: str) -> Mapping[str, str]:
     return {word: key for key, words in entries.items() for word in words}
 
 
-def is_form_word(word: str) -> bool:
-    """Tell a word of a form, a route, a release or a salt from any other."""
+@cache
+def form_words() -> frozenset[str]:
+    """Return the words of forms, routes, releases and salts."""
     sections = ("forms", "routes", "implied", "extended", "beside")
-    return any(word in _words(section) for section in sections)
+    return frozenset(word for section in sections for word in _words(section))
 
 
 def read_form(words: Iterable[str]) -> Form:
@@ -169,7 +170,7 @@ def split_brand(name: str) -> tuple[str, str]:
         return name[: match.start()], name[match.start() :].strip()
     words = name.split()
     start = len(words)
-    while start > 1 and is_form_word(words[start - 1].lower()):
+    while start > 1 and words[start - 1].lower() in form_words():
         start -= 1
     return " ".join(words[:start]), " ".join(words[start:])
 
@@ -208,7 +209,7 @@ def strength(
         return Ingredient(name, _tidy(amount * 10), "mL")
     if unit not in _MG:
         return Ingredient(name)
-    mg = amount * _MG[unit] / (float(count) if count else 1)
+    mg = amount * _MG[unit] / (float((count or "1").replace(",", "")) or 1)
     if per == "day":
         mg, per = mg / 24, "hr"
     if per in ("mg", "g", "gm"):

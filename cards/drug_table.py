@@ -128,6 +128,13 @@ def only_route(rows: Iterable[Row]) -> Route:
     return Route(routes.pop()) if len(routes) == 1 else Route.UNKNOWN
 
 
+@cache
+def through_the_skin() -> frozenset[str]:
+    """Return the ingredients that have a patch which acts on the whole body."""
+    patches = (row for row in table().rows.values() if row.route == Route.TRANSDERMAL.value)
+    return frozenset(name for row in patches for name in row.ingredients.split("|"))
+
+
 def all_extended(rows: Sequence[Row]) -> bool:
     """Tell whether every one of these products, and at least one, is extended release."""
     return bool(rows) and all(row.extended for row in rows)
