@@ -7,6 +7,7 @@ from functools import cache
 from typing import NamedTuple
 
 from cards.chart import Amount, Code
+from cards.sig import PRODUCT_UNITS, unit_name
 
 Resource = Mapping[str, object]
 
@@ -33,28 +34,9 @@ _SYSTEMS = {
     "urn:oid:2.16.840.1.113883.6.285": "hcpcs",
 }
 
-_UNITS = {
-    alias: unit
-    for unit, aliases in {
-        "tablet": "tab tabs tablets tablet(s) tbl pill pills caplet caplets",
-        "capsule": "cap caps capsules capsule(s)",
-        "film": "films strip strips",
-        "patch": "patches patch(es)",
-        "mg": "milligram milligrams mgs",
-        "mcg": "ug \u00b5g \u03bcg microgram micrograms mcgs",
-        "g": "gm gram grams",
-        "ml": "milliliter milliliters millilitre millilitres cc",
-        "drop": "drp drops gtt gtts",
-        "spray": "sprays",
-        "puff": "puffs",
-        "actuation": "actuations actuat",
-        "suppository": "supp suppositories",
-        "injection": "injections syringe syringes vial vials",
-        "dose": "doses",
-        "unit": "each ea units",
-    }.items()
-    for alias in (unit, *aliases.split())
-}
+_UNITS = PRODUCT_UNITS | frozenset(
+    ("mg", "mcg", "g", "ml", "mcg/h", "spray", "puff", "drop", "application", "dose")
+)
 
 _DAYS = {
     word: length
@@ -259,13 +241,16 @@ def _choices(stem: str) -> tuple[str, ...]:
     return (stem + "DateTime", stem + "Period", stem + "Date")
 
 
-def unit_name(quantity: Resource) -> str:
-    """Give the unit of a Quantity in lower case and one spelling: "tablet", "mg", "mcg"."""
-    code = string(quantity.get("code")).lower().strip("{}[]")
+def unit_of(quantity: Resource) -> str:
+    """Give the unit of a Quantity as `cards.sig.unit_name` spells it: "tablet", "mg", "mcg".
+
+    The code counts if we know it, else the words: the code may be one of another system.
+    """
+    code = unit_name(string(quantity.get("code")))
     if code in _UNITS:
-        return _UNITS[code]
-    unit = string(quantity.get("unit")).lower().strip("{}[]")
-    return _UNITS.get(unit) or (unit if code in {"", "1"} else code)
+        return code
+    words = unit_name(string(quantity.get("unit")))
+    return words if words in _UNITS or code in {"", "1"} else code
 
 
 def quantity(value: object) -> Amount | None:
@@ -277,7 +262,7 @@ def quantity(value: object) -> Amount | None:
     elif "low" in value or "high" in value:
         return _range(value)
     else:
-        size, unit = number(value.get("value")), unit_name(value)
+        size, unit = number(value.get("value")), unit_of(value)
     return Amount(size, size, unit) if size is not None and size > 0 else None
 
 

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import chain
 
+from cards.allergens import class_of_drugs
 from cards.chart import (
     Allergy,
     Concept,
+    Drug,
     Encounter,
     Measurement,
     Patient,
@@ -14,6 +16,7 @@ from cards.chart import (
 )
 from cards.terms import concept
 from service.fhir import (
+    Coded,
     Resource,
     coded,
     day,
@@ -24,7 +27,7 @@ from service.fhir import (
     period,
     reference,
     string,
-    unit_name,
+    unit_of,
     when,
     word,
     words,
@@ -124,7 +127,7 @@ def _read_value(
         reference=ref,
         concept=meaning,
         value=value,
-        unit=unit_name(measured),
+        unit=unit_of(measured),
         on=on,
         text=said.text,
     )
@@ -139,7 +142,7 @@ def read_allergies(resource: Resource, ref: str) -> Iterator[Allergy]:
         return
     reactions = [reaction.get("substance") for reaction in objects(resource.get("reaction"))]
     substances = map(coded, (resource.get("code"), resource.get("substance"), *reactions))
-    drugs = {drug.name: drug for named in substances if (drug := identify_drug(named))}
+    drugs = {drug.name: drug for named in substances if (drug := _allergen(named))}
     for drug in drugs.values():
         yield Allergy(
             reference=ref,
@@ -147,6 +150,11 @@ def read_allergies(resource: Resource, ref: str) -> Iterator[Allergy]:
             intolerance=word(resource.get("type")) == "intolerance",
             recorded=first_day(resource, _RECORDED) or when(resource, "onset").start,
         )
+
+
+def _allergen(named: Coded) -> Drug | None:
+    """Find the drug, or the class of drugs, that an allergy names."""
+    return identify_drug(named) or class_of_drugs(named.text)
 
 
 def read_encounter(resource: Resource, ref: str, record: Record, *, current: bool) -> Encounter:

@@ -154,7 +154,10 @@ def test_choice_of_date_types_is_read(resource: fhir.Resource, expected: Period)
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ({"value": 1, "code": "{pill}"}, Amount(1, 1, "tablet")),
+        ({"value": 1, "code": "{pill}"}, Amount(1, 1, "pill")),
+        ({"value": 1, "code": "{tbl}"}, Amount(1, 1, "tablet")),
+        ({"value": 1, "unit": "Tablet", "code": "732936001"}, Amount(1, 1, "tablet")),
+        ({"value": 40, "unit": "percent", "code": "%"}, Amount(40, 40, "%")),
         ({"value": 2, "unit": "Tablet(s)", "code": "1"}, Amount(2, 2, "tablet")),
         ({"value": 2, "unit": "caps"}, Amount(2, 2, "capsule")),
         ({"value": 12.5, "unit": "µg"}, Amount(12.5, 12.5, "mcg")),

@@ -1,5 +1,6 @@
 """FHIR requests of every version and habit become the same chart."""
 
+import json
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from cards.chart import Amount, Chart, Dosage, MedicationUse, Order, Patient, Route
 from service.catalogue import find
-from service.envelope import HookRequest
+from service.envelope import HookRequest, read_request
 from service.gather import gather
 from service.reading import Reading, read_chart
 from tests.test_fhir import JSON
@@ -128,7 +129,7 @@ def test_sandbox_order_is_read_though_it_is_not_valid_r4() -> None:
     assert found.medication is not None
     assert found.medication.drug.ingredient_names == {"prednisone"}
     assert found.medication.dosages == (
-        Dosage(amount=Amount(2, 2, "tablet"), times_per_day=Amount(2, 2)),
+        Dosage(amount=Amount(2, 2, "pill"), times_per_day=Amount(2, 2)),
     )
     assert found.medication.supply_days == 30
     assert found.medication.categories == {"community"}
@@ -298,6 +299,29 @@ def test_service_order_of_no_interest_is_no_fault() -> None:
     )
     reading = read(drafts=[blood_count])
     assert (reading.orders, reading.unread) == ((), ())
+
+
+def test_call_in_the_style_of_the_cdc_samples_is_read() -> None:
+    """Patient/ before the id, active orders, an empty prefetch."""
+    body = {
+        "hook": "order-sign",
+        "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
+        "context": {
+            "patientId": "Patient/p",
+            "userId": "Practitioner/x",
+            "draftOrders": {
+                "resourceType": "Bundle",
+                "entry": [{"resource": draft(status="active", encounter={})}],
+            },
+        },
+        "prefetch": {"item1": None, "item2": {"resourceType": "Bundle"}},
+    }
+    request = read_request(json.dumps(body).encode(), None, SERVICE)
+    reading = read_chart(request, gather(request, SERVICE), TODAY)
+    assert [(o.reference, o.status) for o in reading.orders] == [
+        ("MedicationRequest/d", "active")
+    ]
+    assert reading.unread == ()
 
 
 # Which medicine ----------------------------------------------------------------------------
@@ -848,6 +872,11 @@ def test_allergy_is_read_in_any_version(more: Json) -> None:
     [found] = chart(allergic).allergies
     assert found.drug.ingredient_names == {"ibuprofen"}
     assert not found.intolerance
+
+
+def test_allergy_to_a_class_is_read() -> None:
+    [found] = chart(resource("AllergyIntolerance", code={"text": "NSAIDs"})).allergies
+    assert "nsaid" in found.drug.classes
 
 
 def test_intolerance_says_so() -> None:

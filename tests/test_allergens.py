@@ -1,0 +1,36 @@
+"""A text that means a whole class of drugs gives that class."""
+
+import pytest
+
+from cards.allergens import class_of_drugs
+from cards.drug_classes import class_names
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("NSAIDs", {"nsaid", "aspirin"}),
+        ("Non-steroidal anti-inflammatory agent", {"nsaid", "aspirin"}),
+        ("Allergy to NSAID", {"nsaid", "aspirin"}),
+        (
+            "Opioid Analgesics",
+            {"opioid-full-agonist", "opioid-mixed", "tramadol", "buprenorphine"},
+        ),
+        ("benzodiazepines", {"benzodiazepine"}),
+        ("Corticosteroids", {"corticosteroid"}),
+        ("tricyclic antidepressants", {"tca"}),
+    ],
+)
+def test_name_of_a_class_gives_the_class(text: str, expected: set[str]) -> None:
+    drug = class_of_drugs(text)
+    assert drug is not None
+    assert drug.classes == expected
+    assert drug.ingredients == ()
+    assert drug.classes <= class_names()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "no NSAID allergy", "not allergic to opioids", "opioid use disorder", "sulfa"]
+)
+def test_text_that_says_more_or_less_gives_none(text: str) -> None:
+    assert class_of_drugs(text) is None
