@@ -5,14 +5,13 @@ from datetime import date
 
 from cards import drugs, terms
 from cards.case import Assessment
-from cards.chart import Chart, Order
 from cards.evaluation import Evaluation, evaluate
 from cards.policy import load_policy, plan, settle
 from cards.rulebook import Rulebook, load_rulebook
 from cards.suggestions import load_templates
 from service.envelope import HookRequest
 from service.errors import DataUnavailable, InternalError, Issue
-from service.gather import Gathered, gather
+from service.gather import DATA, Gathered, gather
 from service.reading import Reading, read_chart
 from service.response import Answered, Responder
 from service.settings import Settings
@@ -42,7 +41,7 @@ class Answering:
         _refuse_when_broken(evaluation)
         self._refuse_when_blind(request, gathered, reading, evaluation)
         plans = plan(settle(evaluation.findings, self.policy), request.hook, self.policy)
-        return Answered(request, reading, patient, evaluation, plans)
+        return Answered(request, gathered, reading, patient, evaluation, plans)
 
     def _refuse_when_blind(
         self,
@@ -52,7 +51,7 @@ class Answering:
         evaluation: Evaluation,
     ) -> None:
         said = any(finding.rule.origin != "service" for finding in evaluation.findings)
-        if said or gathered.anything or not _concerns(self.book, request.hook, reading):
+        if said or not _is_blind(gathered) or not _concerns(self.book, request.hook, reading):
             return
         raise DataUnavailable(
             Issue(
@@ -73,6 +72,10 @@ def _concerns(book: Rulebook, hook: str, reading: Reading) -> bool:
     return any(book.about(hook, order.classes) for order in reading.orders)
 
 
+def _is_blind(gathered: Gathered) -> bool:
+    return gathered.missing | gathered.failed >= DATA
+
+
 def _named(gathered: Gathered) -> str:
     return ", ".join(sorted(gathered.missing | gathered.failed))
 
@@ -89,6 +92,3 @@ def versions() -> Mapping[str, str]:
         "drugs": drugs.version(),
         "terms": terms.version(),
     }
-
-
-__all__ = ["Answer", "Answering", "Chart", "Order", "build", "versions"]

@@ -2,6 +2,9 @@
 
 import click
 
+from service.checking import check_command
+from service.replay_command import replay_command
+from service.rules_command import rules_command
 from service.settings import Settings, SettingsError, read_settings
 
 
@@ -9,6 +12,11 @@ from service.settings import Settings, SettingsError, read_settings
 @click.version_option(package_name="back-pain-cds")
 def main() -> None:
     """Check back-pain prescribing: a CDS Hooks service and its tools."""
+
+
+main.add_command(check_command)
+main.add_command(replay_command)
+main.add_command(rules_command)
 
 
 @main.command()
@@ -48,7 +56,8 @@ def _start(settings: Settings) -> None:
     from service import server  # noqa: PLC0415 - the other commands need no web server
 
     address = f"http://{_bracketed(settings.host)}:{settings.port}/cds-services"
-    workers = f"{settings.workers} workers with {settings.threads} threads each"
+    plural = "worker" if settings.workers == 1 else "workers"
+    workers = f"{settings.workers} {plural}, {settings.threads} threads each"
     try:
         server.serve(settings, lambda: click.echo(f"Listening on {address} ({workers})"))
     except OSError as error:

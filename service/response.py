@@ -18,6 +18,7 @@ from cards.relevance import back_pain
 from cards.rulebook import Rulebook
 from cards.suggestions import proposals
 from service.envelope import HookRequest
+from service.gather import Gathered
 from service.reading import Reading
 from service.settings import Settings
 from service.suggestions import Subject, suggestion
@@ -36,6 +37,7 @@ class Answered:
     """What one call was answered from; the cards are made from these and nothing else."""
 
     request: HookRequest
+    gathered: Gathered
     reading: Reading
     patient: Assessment
     evaluation: Evaluation
@@ -71,7 +73,9 @@ class Responder:
         return {
             "rulebook": self._book.version,
             "missing": sorted(answered.reading.chart.missing),
-            "unread": [*answered.request.unread, *answered.reading.unread],
+            "incomplete": sorted(answered.gathered.incomplete),
+            "unidentified": list(answered.reading.unidentified),
+            "unread": list(answered.reading.unread),
             "broken": [broken.rule for broken in answered.evaluation.broken],
         }
 
@@ -81,8 +85,8 @@ class Responder:
         source = headline.rule.sources[0]
         card: Json = {
             "uuid": str(uuid),
-            "summary": _summary(plan),
-            "detail": _detail(plan, answered.reading),
+            "summary": summary(plan),
+            "detail": detail(plan, answered.reading.chart.missing),
             "indicator": headline.indicator.value,
             "source": {
                 "label": source.label,
@@ -146,7 +150,7 @@ def _subject(answered: Answered) -> Subject:
     )
 
 
-def _summary(plan: CardPlan) -> str:
+def summary(plan: CardPlan) -> str:
     """Return the headline's sentence; orders that share it are named together if they fit."""
     headline = plan.headline
     same = [
@@ -172,7 +176,8 @@ def shortened(text: str) -> str:
     return text[: LONGEST_SUMMARY - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
 
 
-def _detail(plan: CardPlan, reading: Reading) -> str:
+def detail(plan: CardPlan, missing: frozenset[str]) -> str:
+    """Return the card's Markdown: why, which facts, what instead, what else, from where."""
     headline = plan.headline
     paragraphs = [fill(headline.outcome.detail, headline.words).strip()]
     paragraphs += [fill(headline.rule.notes[name], headline.words) for name in headline.notes]
@@ -182,8 +187,9 @@ def _detail(plan: CardPlan, reading: Reading) -> str:
     instead = (fill(line, headline.words) for line in headline.outcome.instead)
     paragraphs += _bulleted("Instead", instead)
     paragraphs += _bulleted("Also", (_also(f) for f in _folded(plan)))
-    if missing := sorted(reading.chart.missing):
-        paragraphs.append(f"Not evaluated, because it could not be had: {', '.join(missing)}.")
+    if missing:
+        told = ", ".join(sorted(missing))
+        paragraphs.append(f"Not evaluated, because it could not be had: {told}.")
     paragraphs.append(_sources(headline))
     return "\n\n".join(paragraphs)
 

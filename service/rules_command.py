@@ -1,0 +1,84 @@
+"""The command ``back-pain-cds rules``: the rulebook at a glance, and every card filled in."""
+
+from collections.abc import Iterator
+
+import click
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+
+from cards.case import Case
+from cards.chart import Fires
+from cards.evaluation import Finding
+from cards.examples import case_of
+from cards.policy import GROUPS, CardPlan
+from cards.rulebook import Outcome, Rule, load_rulebook
+from service.response import detail, summary
+
+HOOKS = ("patient-view", "order-select", "order-sign")
+
+
+@click.command("rules")
+@click.argument("rule", required=False)
+@click.option("--preview", is_flag=True, help="Print every card in every outcome, filled in.")
+def rules_command(rule: str | None, *, preview: bool) -> None:
+    """List the rules, or with a RULE only that one."""
+    book = load_rulebook()
+    if rule and rule not in book.by_id:
+        raise click.ClickException(f"There is no rule {rule}. Without a name, all are listed.")
+    chosen = [book.by_id[rule]] if rule else book.rules
+    console = Console()
+    if preview:
+        for each in chosen:
+            _preview(console, each)
+    else:
+        console.print(_table(chosen))
+        console.print(f"{len(chosen)} rules, rulebook {book.version}")
+
+
+def _table(rules: list[Rule] | tuple[Rule, ...]) -> Table:
+    table = Table("Rule", "Axis", "Origin", "Outcome", *HOOKS, "Review")
+    for rule in rules:
+        for number, outcome in enumerate(rule.fires.values()):
+            head = (rule.id, rule.axis, rule.origin) if number == 0 else ("", "", "")
+            status = rule.review["status"] if number == 0 else ""
+            table.add_row(*head, outcome.name, *_tiers(outcome), status)
+    return table
+
+
+def _tiers(outcome: Outcome) -> Iterator[str]:
+    return (str(outcome.tiers.get(hook, "-")) for hook in HOOKS)
+
+
+def _preview(console: Console, rule: Rule) -> None:
+    console.rule(f"{rule.id}: {rule.title}")
+    for name, finding in _shown(rule):
+        plan = CardPlan(GROUPS[rule.axis], (finding,))
+        told = ", ".join(f"{hook} {tier}" for hook, tier in finding.outcome.tiers.items())
+        console.print(f"[bold]{finding.outcome.name}[/] ({told}), example: {name}")
+        console.print(f"[bold]{summary(plan)}[/]")
+        console.print(Markdown(detail(plan, frozenset())), "")
+
+
+def _shown(rule: Rule) -> Iterator[tuple[str, Finding]]:
+    """Yield the first example of every outcome that fires, as a finding."""
+    seen: set[str] = set()
+    for example in rule.examples:
+        case = case_of(rule, example["given"])
+        verdict = rule.decide(case)
+        if isinstance(verdict, Fires) and verdict.outcome not in seen:
+            seen.add(verdict.outcome)
+            yield example["name"], _finding(rule, case, verdict)
+
+
+def _finding(rule: Rule, case: Case, fires: Fires) -> Finding:
+    outcome = rule.fires[fires.outcome]
+    return Finding(
+        rule=rule,
+        order=case.order,
+        outcome=outcome,
+        indicator=max(outcome.tiers.values(), key=lambda tier: tier.weight),
+        facts=fires.facts,
+        words={"drug": case.order.label, **fires.words},
+        notes=fires.notes,
+    )
