@@ -245,6 +245,11 @@ def use(drug: Drug, *reasons: Concept, **fields: object) -> MedicationUse:
             ProductClass.UNKNOWN,
             id="dose in films",
         ),
+        pytest.param(
+            use(buprenorphine(), dosages=(Dosage(text="as directed"),)),
+            ProductClass.UNKNOWN,
+            id="no dose",
+        ),
         pytest.param(use(PATCH, OUD), ProductClass.OUD, id="patch for the disorder"),
         pytest.param(use(PATCH, REMISSION), ProductClass.OUD, id="patch for remission"),
         pytest.param(use(FILM, BACK), ProductClass.PAIN, id="film for back pain"),
@@ -320,6 +325,16 @@ def service(what: Concept, **fields: object) -> ServiceUse:
 
 def services(*listed: ServiceUse) -> Chart:
     return Chart(today=TODAY, services=listed)
+
+
+def test_treatment_programme_is_a_fact_with_its_day() -> None:
+    programme = service(
+        concept("opioid-treatment-programme"), status="active", started=ago(21), written=ago(30)
+    )
+
+    assert opioid_use_disorder(services(programme)).fact == Fact(
+        "ServiceRequest/1", f"{title('opioid-treatment-programme')}, 2026-02-09"
+    )
 
 
 @pytest.mark.parametrize(

@@ -193,6 +193,12 @@ def test_reason_that_is_a_provisional_problem_counts_half() -> None:
     assert relevance(order(BACK), chart(PROVISIONAL)) is Relevance.POSSIBLE
 
 
+def test_other_problems_do_not_confirm_a_provisional_reason() -> None:
+    record = chart(PROVISIONAL, problem(ASTHMA), problem(BACK, verification="refuted"))
+
+    assert relevance(order(BACK), record) is Relevance.POSSIBLE
+
+
 def test_reason_that_is_a_confirmed_problem_too_counts_in_full() -> None:
     assert relevance(order(BACK), chart(PROVISIONAL, LISTED)) is Relevance.DEFINITE
 
@@ -411,6 +417,11 @@ def test_service_has_no_competing_condition() -> None:
             id="a refuted one",
         ),
         pytest.param(
+            chart(problem(BACK, onset=ago(14)), problem(ASTHMA, onset=ago(900))),
+            Acuity(Phase.ACUTE, ago(14), 2.0),
+            id="another illness",
+        ),
+        pytest.param(
             chart(problem(BACK), visits=(visit(BACK, started=TODAY),)),
             Acuity(Phase.ACUTE, TODAY, 0.0),
             id="undated: the visit",
@@ -433,6 +444,12 @@ def test_emergency_visit_without_an_onset_is_acute() -> None:
     assert acuity(chart(recorded, visits=(visit(class_code="EMER"),))) == Acuity(
         Phase.ACUTE, ago(35), 5.0, emergency=True
     )
+
+
+def test_onset_on_record_holds_in_an_emergency() -> None:
+    record = chart(problem(BACK, onset=ago(35)), visits=(visit(class_code="EMER"),))
+
+    assert acuity(record) == Acuity(Phase.SUBACUTE, ago(35), 5.0, emergency=True)
 
 
 def test_urgent_care_is_an_emergency_visit() -> None:
