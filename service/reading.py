@@ -17,7 +17,7 @@ from cards.chart import (
 )
 from service import reading_medications, reading_services
 from service.envelope import HookRequest
-from service.fhir import Resource, string, word
+from service.fhir import Resource, local, string, word
 from service.gather import DATA_OF_TYPE, Gathered
 from service.reading_medications import identify_drug, named_medicine, read_use
 from service.reading_orders import ANOTHER_PATIENT, NO_MEDICINE, by_reference, read_orders
@@ -82,7 +82,7 @@ def read_chart(request: HookRequest, gathered: Gathered, today: date) -> Reading
         measurements=tuple(found.measurements),
         allergies=tuple(found.allergies),
         encounters=tuple(found.encounters),
-        user_specialties=read_specialties(found.users, request.user_id or ""),
+        user_specialties=read_specialties(found.users, local(request.user_id or "")),
         missing=gathered.unknown(_emptied(found)),
     )
     return Reading(
@@ -102,7 +102,11 @@ def _index(request: HookRequest, gathered: Gathered) -> Record:
         visit=_visit(request, gathered),
         drafts=by_reference(request.drafts),
         stored=by_reference(_each_once(gathered.resources.values())),
-        located=gathered.located,
+        # The URNs of drafts have gone; a server that makes them uses the id.
+        located={
+            **{f"urn:uuid:{string(draft.get('id'))}": draft for draft in request.drafts},
+            **gathered.located,
+        },
     )
 
 

@@ -28,13 +28,8 @@ class Record:
         if target.startswith("#"):
             return _contained(target[1:], within)
         if target.startswith("urn:"):
-            return self.located.get(target) or self._by_id(target.rpartition(":")[2])
+            return self.located.get(target)
         return self.drafts.get(target) or self.stored.get(target)
-
-    def _by_id(self, wanted: str) -> Resource | None:
-        """Find a resource whose id is the UUID of a URN; entries may have lost their URL."""
-        everything = (*self.drafts.values(), *self.stored.values())
-        return next((each for each in everything if each.get("id") == wanted), None)
 
     def belongs(self, resource: Resource) -> bool:
         """Say whether a resource is about this patient, as far as it says."""

@@ -1083,6 +1083,7 @@ def test_missing_data_are_named_and_empty_ones_are_not() -> None:
 )
 def test_specialty_of_the_user_is_read(stored: Json, user: str) -> None:
     assert "addiction-medicine" in chart(stored, user_id=user).user_specialties
+    assert "addiction-medicine" in chart(stored, user_id=f"https://x/{user}").user_specialties
     assert chart(stored, user_id="Practitioner/other").user_specialties == frozenset()
 
 
