@@ -4,8 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from cards import circumstances, medications, oud, record, relevance, trials
+from cards import circumstances, medications, oud, record, relevance
+from cards import trials as drug_trials
 from cards.chart import Chart, Drug, Fact, MedicationUse, Order
+from cards.relevance import Acuity, Relevance
+from cards.trials import NonpharmacologicTrial, Trial
 
 WILL_BE_TAKEN = frozenset({"draft", "active", "on-hold"})
 NO_ORDER = Order(reference="", intent="none")  # what patient-view rules are asked about
@@ -18,14 +21,19 @@ class History:
         self.chart = chart
 
     @cached_property
-    def trials(self) -> Mapping[str, trials.Trial]:
-        """Systemic drug trials by ingredient."""
-        return trials.trials(self.chart)
+    def chronic(self) -> bool:
+        """Whether trials and failures are judged as in chronic pain; unknown counts as so."""
+        return not relevance.acuity(self.chart).acute
 
     @cached_property
-    def nonpharmacologic(self) -> Mapping[str, trials.NonpharmacologicTrial]:
+    def trials(self) -> Mapping[str, Trial]:
+        """Systemic drug trials by ingredient."""
+        return drug_trials.trials(self.chart, chronic=self.chronic)
+
+    @cached_property
+    def nonpharmacologic(self) -> Mapping[str, NonpharmacologicTrial]:
         """Exercise, psychological and complementary care by modality."""
-        return trials.nonpharmacologic(self.chart)
+        return drug_trials.nonpharmacologic(self.chart)
 
     @cached_property
     def opioid_use_disorder(self) -> oud.OpioidUseDisorder:
@@ -86,7 +94,7 @@ class OrderView:
         self.patient = patient
 
     @cached_property
-    def relevance(self) -> relevance.Relevance:
+    def relevance(self) -> Relevance:
         """How surely the order is for back pain."""
         return relevance.relevance(self.order, self.patient.chart)
 
@@ -104,7 +112,7 @@ class OrderView:
         return ()
 
     @cached_property
-    def acuity(self) -> relevance.Acuity:
+    def acuity(self) -> Acuity:
         """How long the back pain has lasted."""
         return relevance.acuity(self.patient.chart, self.order)
 
@@ -198,7 +206,7 @@ class Case:
 
     def allergy_to(self, drug: Drug) -> Fact | None:
         """Return the recorded allergy to the drug or its class."""
-        return trials.allergic(self.chart, drug)
+        return drug_trials.allergic(self.chart, drug)
 
     def _other_drafts(self) -> Iterator[MedicationUse]:
         for order in self.chart.drafts:
