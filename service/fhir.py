@@ -3,7 +3,7 @@
 from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from cards.chart import Amount, Code
@@ -242,15 +242,17 @@ def _choices(stem: str) -> tuple[str, ...]:
 
 
 def unit_of(quantity: Resource) -> str:
-    """Give the unit of a Quantity as `cards.sig.unit_name` spells it: "tablet", "mg", "mcg".
+    """Give the unit of a Quantity as `cards.sig.unit_name` spells it: "tablet", "mg", "mcg"."""
+    return _unit(string(quantity.get("code")), string(quantity.get("unit")))
 
-    The code counts if we know it, else the words: the code may be one of another system.
-    """
-    code = unit_name(string(quantity.get("code")))
-    if code in _UNITS:
-        return code
-    words = unit_name(string(quantity.get("unit")))
-    return words if words in _UNITS or code in {"", "1"} else code
+
+@lru_cache(maxsize=512)
+def _unit(code: str, words: str) -> str:
+    """Choose the code if we know it, else the words: it may be a code of another system."""
+    coded_unit, written = unit_name(code), unit_name(words)
+    if coded_unit in _UNITS or (coded_unit not in {"", "1"} and written not in _UNITS):
+        return coded_unit
+    return written
 
 
 def quantity(value: object) -> Amount | None:
