@@ -140,11 +140,9 @@ def from_status(status: int) -> ServiceError:
     if issue := _FRAMEWORK_ISSUES.get(status):
         kind, text, remedy = issue
         return kind(Issue(text, remedy=remedy))
-    return (
-        InternalError()
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR
-        else OtherHttpError(status)
-    )
+    if status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        return InternalError()
+    return OtherHttpError(status)
 
 
 def _outcome_issue(error: ServiceError, issue: Issue) -> dict[str, object]:
