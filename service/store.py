@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -50,13 +50,13 @@ class StorageUnavailable(ServiceError, NonceStoreUnavailable):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "transient"
-    retry_after: ClassVar[int] = 5  # seconds
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "5"}  # seconds
 
     def __init__(self, fault: str) -> None:
         super().__init__(
             Issue(
                 "The service cannot reach its database; nothing of this call was stored.",
-                remedy=f"Send it again in {self.retry_after} seconds.",
+                remedy="Send it again in 5 seconds.",
             )
         )
         self.fault = fault  # the type of the cause, for the log: its message quotes data

@@ -541,7 +541,8 @@ def test_a_database_that_is_locked_is_unavailable_and_not_waited_for_long(
 def test_unavailable_is_503_with_a_time_to_try_again_and_no_data() -> None:
     error = StorageUnavailable("OperationalError")
 
-    assert (error.status, error.retry_after, error.fault) == (503, 5, "OperationalError")
+    assert (error.status, error.fault) == (503, "OperationalError")
+    assert error.headers == {"Retry-After": "5"}
     assert operation_outcome(error) == {
         "resourceType": "OperationOutcome",
         "issue": [
