@@ -151,21 +151,21 @@ def established(use: MedicationUse, chart: Chart) -> bool:
     """Say whether the medicine is in use now and has been for long, in fills without a gap."""
     limit = _later(chart.today, -number("lookback.established_days"))
     begins = (
-        first_taken(known, chart)
+        first_taken(known, chart.medications, chart.today)
         for known in chart.medications
         if same_medicine(known, use) and in_use(known, chart.today, for_safety=True)
     )
     return any(begin is not None and begin <= limit for begin in begins)
 
 
-def first_taken(use: MedicationUse, chart: Chart) -> date | None:
+def first_taken(use: MedicationUse, uses: Iterable[MedicationUse], today: date) -> date | None:
     """Return when the medicine was begun, going back through fills without a gap."""
     begin = first_date(use)
     if begin is None:
         return None
     spans = [
-        (first, _last_taken(other, chart.today) or first)
-        for other in chart.medications
+        (first, _last_taken(other, today) or first)
+        for other in uses
         if same_medicine(other, use) and (first := first_date(other)) and _was_taken(other)
     ]
     grace = number("lookback.active_grace_days")

@@ -291,7 +291,7 @@ def test_established(uses: tuple[MedicationUse, ...], expected: bool) -> None:
 
 
 def test_the_first_day_is_unknown_without_a_date() -> None:
-    assert first_taken(use(), chart(use(written=ago(9)))) is None
+    assert first_taken(use(), [use(written=ago(9))], TODAY) is None
 
 
 @pytest.mark.parametrize(
