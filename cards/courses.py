@@ -1,6 +1,6 @@
 """One course of a medicine as the record has it: how it ended, and was it an adequate trial."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -10,7 +10,7 @@ from cards.chart import Amount, MedicationUse
 from cards.definitions import number
 from cards.dosing import daily_mg, days_with_refills, scheduled
 from cards.drug_text import named
-from cards.medications import first_date, first_taken, in_use, last_date, supply_end
+from cards.medications import Span, chained_back, first_date, in_use, last_date, supply_end
 from cards.terms import concept, known
 
 INEFFECTIVE: Final = frozenset({known("stopped-ineffective"), known("outcome-unsuccessful")})
@@ -29,6 +29,9 @@ _NOT_TAKEN: Final = frozenset(
 )  # fmt: skip
 
 
+_NOTHING: Final = frozenset[str]()
+
+
 class Outcome(StrEnum):
     """How a course ended."""
 
@@ -39,6 +42,10 @@ class Outcome(StrEnum):
     RELIEF = "relief"  # partial, or good
     UNKNOWN = "unknown"
     ONGOING = "ongoing"
+
+
+# Ends of which neither dose nor length matters.
+_PLAIN: Final = frozenset({Outcome.NOT_A_TRIAL, Outcome.RELIEF, Outcome.UNKNOWN})
 
 
 class Course(NamedTuple):
@@ -80,19 +87,19 @@ class Least(NamedTuple):
 def read_course(
     use: MedicationUse,
     ingredient: str,
-    uses: Sequence[MedicationUse],
+    taken: Callable[[], tuple[Span, ...]],
     *,
     today: date,
     least: Least,
 ) -> Course:
-    """Return the course; ``uses`` are all of the same ingredient, for fills without a gap."""
+    """Return the course; ``taken`` tells when the ingredient was taken at all."""
     outcome = outcome_of(use, today)
     on = _ended(use, outcome, today)
     single = is_single(use)
-    if single or outcome in {Outcome.NOT_A_TRIAL, Outcome.RELIEF, Outcome.UNKNOWN}:
+    if single or outcome in _PLAIN:
         return Course(use, ingredient, outcome, on, single)
     dose = daily_mg(use, ingredient)
-    days = _length(use, on, uses, today, least)
+    days = _length(use, on, taken, today, least)
     return Course(
         use,
         ingredient,
@@ -149,7 +156,9 @@ def _said(use: MedicationUse) -> frozenset[str]:
     A note that names another medicine may speak of that one ("ibuprofen failed, start
     naproxen"). What a note says of side effects is a warning while the medicine is taken.
     """
-    said = frozenset[str]().union(*(reason.terms for reason in use.status_reasons))
+    said = _NOTHING
+    for reason in use.status_reasons:
+        said |= reason.terms
     if not use.notes or not named(use.notes) <= use.drug.ingredient_names:
         return said
     noted = concept((), use.notes).terms
@@ -180,7 +189,7 @@ def _ended(use: MedicationUse, outcome: Outcome, today: date) -> date | None:
 def _length(
     use: MedicationUse,
     on: date | None,
-    uses: Sequence[MedicationUse],
+    taken: Callable[[], tuple[Span, ...]],
     today: date,
     least: Least,
 ) -> float | None:
@@ -189,10 +198,9 @@ def _length(
     if begun is None or on is None or not (use.ended or on == today):
         return days_with_refills(use)
     days = (on - begun).days + 1
-    if least.days is None or days >= least.days or len(uses) == 1:
+    if least.days is None or days >= least.days:
         return days
-    first = first_taken(use, uses, today)
-    return days if first is None else (on - first).days + 1
+    return (on - chained_back(begun, taken(), today)).days + 1
 
 
 def _dose_suffices(use: MedicationUse, dose: Amount | None, least: Least) -> bool | None:

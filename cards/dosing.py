@@ -208,7 +208,9 @@ class _Daily(NamedTuple):
 
 def _per_day(dosages: Sequence[Dosage], measure: Measure, worn: bool) -> Amount | None:
     parts: list[_Daily] = []
-    for dosage in dict.fromkeys(dosages):  # the same instruction twice is one
+    if len(dosages) > 1:
+        dosages = list(dict.fromkeys(dosages))  # the same instruction twice is one
+    for dosage in dosages:
         amount = _worn(dosage, measure) if worn else _day_of(dosage, measure)
         if amount is None:
             return None

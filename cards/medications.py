@@ -10,6 +10,8 @@ from cards.dosing import days_with_refills, route_of, single_mg
 
 LONGEST_FACT: Final = 100
 
+Span = tuple[date, date | None]  # from the first day to the last, `None`: until now
+
 NOT_SYSTEMIC: Final = frozenset(
     {
         Route.TOPICAL, Route.INHALED, Route.NASAL, Route.OPHTHALMIC, Route.OTIC, Route.VAGINAL,
@@ -25,6 +27,8 @@ _LOCAL_PATCHES: Final = frozenset({"lidocaine", "capsaicin", "nsaid", "topical-a
 # Held or only intended is not taken, so it treats nothing; but it may be taken any day. An
 # unknown status may mean that it is taken: safety rules assume so.
 _PERHAPS_TAKEN: Final = frozenset({"on-hold", "intended", "unknown"})
+_TAKEN: Final = frozenset({"active", "completed", "stopped", "on-hold"})
+_ACTS_ON: Final = frozenset({"buprenorphine", "naltrexone"})
 _DEPOT_BRANDS: Final = frozenset({"sublocade", "brixadi", "vivitrol"})
 _WEEKLY_BUPRENORPHINE_MG: Final = 32  # the strongest of the weekly syringes
 _WEEKLY_MG_PER_ML: Final = 50
@@ -65,6 +69,8 @@ def acts_until(use: MedicationUse) -> date | None:
     Only buprenorphine and naltrexone: what stays in the body decides whether another opioid
     works, is safe, or sets off withdrawal.
     """
+    if use.drug.classes.isdisjoint(_ACTS_ON):
+        return None
     names = use.drug.ingredient_names
     taken = last_date(use)
     if taken is None or not (use.status == "active" or _was_given(use)):
@@ -83,13 +89,14 @@ def acts_until(use: MedicationUse) -> date | None:
 def last_date(use: MedicationUse) -> date | None:
     """Return the last day on record: of the order, of the start, of the end if it has ended."""
     ended = None if use.status in {"active", "on-hold", "draft"} else use.ended
-    return _latest(use.written, use.started, ended)
+    return _latest(_latest(use.written, use.started), ended)
 
 
 def first_date(use: MedicationUse) -> date | None:
     """Return the first day on record: of the start, else of the order."""
-    known = [day for day in (use.started, use.written) if day]
-    return min(known, default=None)
+    if use.started and use.written:
+        return min(use.started, use.written)
+    return use.started or use.written
 
 
 def supply_end(use: MedicationUse) -> date | None:
@@ -163,14 +170,26 @@ def first_taken(use: MedicationUse, uses: Iterable[MedicationUse], today: date) 
     begin = first_date(use)
     if begin is None:
         return None
-    spans = [
-        (first, _last_taken(other, today) or first)
-        for other in uses
-        if same_medicine(other, use) and (first := first_date(other)) and _was_taken(other)
-    ]
+    return chained_back(
+        begin, spans(other for other in uses if same_medicine(other, use)), today
+    )
+
+
+def spans(uses: Iterable[MedicationUse]) -> tuple[Span, ...]:
+    """Return from when to when each was taken, the latest first; `None` is until now."""
+    known = (
+        (first, _last_taken(use, first))
+        for use in uses
+        if use.status in _TAKEN and (first := first_date(use))
+    )
+    return tuple(sorted(known, key=lambda span: span[0], reverse=True))
+
+
+def chained_back(begin: date, taken: Iterable[Span], today: date) -> date:
+    """Return the first day of the fills that lead without a gap to the one begun on a day."""
     grace = number("lookback.active_grace_days")
-    for first, last in sorted(spans, reverse=True):
-        if first < begin and (begin - last).days <= grace:
+    for first, last in taken:
+        if first < begin and (begin - (last or today)).days <= grace:
             begin = first
     return begin
 
@@ -244,16 +263,13 @@ def _was_given(use: MedicationUse) -> bool:
     )
 
 
-def _was_taken(use: MedicationUse) -> bool:
-    return use.status in {"active", "completed", "stopped", "on-hold"}
-
-
-def _last_taken(use: MedicationUse, today: date) -> date | None:
+def _last_taken(use: MedicationUse, first: date) -> date | None:
     if use.ended is not None:
         return use.ended
-    if (end := supply_end(use)) is not None:
+    end = supply_end(use)
+    if end is not None:
         return end
-    return today if use.status == "active" else last_date(use)
+    return None if use.status == "active" else last_date(use) or first
 
 
 def _is_depot(use: MedicationUse) -> bool:
@@ -296,8 +312,8 @@ def _preferred(one: MedicationUse, other: MedicationUse) -> MedicationUse:
     return other if (last_date(other) or date.min) > (last_date(one) or date.min) else one
 
 
-def _latest(*days: date | None) -> date | None:
-    return max((day for day in days if day is not None), default=None)
+def _latest(one: date | None, other: date | None) -> date | None:
+    return max(one, other) if one and other else one or other
 
 
 def _later(day: date, days: float) -> date:

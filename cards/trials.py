@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from functools import cache
 from typing import Final
 
-from cards.chart import Allergy, Amount, Chart, Fact, MedicationUse, Route
+from cards.chart import Allergy, Amount, Chart, Drug, Fact, MedicationUse, Route
 from cards.contraindications import (
     allergic,
     allergy_fact,
@@ -17,7 +18,7 @@ from cards.contraindications import (
 from cards.courses import Course, Least, Outcome, least_trial, read_course
 from cards.definitions import number
 from cards.drug_classes import classes_of
-from cards.medications import parenteral, systemic
+from cards.medications import parenteral, spans, systemic
 from cards.nonpharmacologic import (
     TRIED_OR_ORDERED,
     CareState,
@@ -217,13 +218,19 @@ def _trials(chart: Chart, uses: Iterable[MedicationUse], chronic: bool) -> dict[
     by_ingredient: dict[str, list[MedicationUse]] = {}
     for use in uses:
         if not use.drug.classes.isdisjoint(TRIED_FOR_PAIN):
-            names = use.drug.ingredient_names
-            for name in names - _BESIDE or names:
+            for name in _given_for(use.drug):
                 by_ingredient.setdefault(name, []).append(use)
     found = (
         _trial(name, records, chart.today, chronic) for name, records in by_ingredient.items()
     )
     return {trial.ingredient: trial for trial in found if trial}
+
+
+def _given_for(drug: Drug) -> Iterable[str]:
+    if len(drug.ingredients) == 1:
+        return (drug.ingredients[0].name,)
+    names = drug.ingredient_names
+    return names - _BESIDE or names
 
 
 def _trial(
@@ -235,7 +242,8 @@ def _trial(
         by_mouth = [use for use in uses if not parenteral(use)]
         injected, uses = not by_mouth, by_mouth or uses
     least = least_trial(name, classes, chronic)
-    courses = [read_course(use, name, uses, today=today, least=least) for use in uses]
+    taken = cache(lambda: spans(uses))  # only a course that is short by itself asks
+    courses = [read_course(use, name, taken, today=today, least=least) for use in uses]
     courses = [course for course in courses if course.outcome is not Outcome.NOT_A_TRIAL]
     if not courses:
         return None

@@ -57,7 +57,7 @@ SUBLOCADE = drug(
     "buprenorphine", classes="buprenorphine", route=Route.SUBCUTANEOUS, brand="Sublocade"
 )
 BRIXADI_WEEKLY = Drug(
-    "b", "b", (Ingredient("buprenorphine", 50, "mL"),), frozenset(), route=Route.SUBCUTANEOUS
+    "b", "b", (Ingredient("buprenorphine", 50, "mL"),), FILM.classes, route=Route.SUBCUTANEOUS
 )
 BUPRENEX = drug("buprenorphine", classes="buprenorphine", route=Route.INTRAVENOUS)
 VIVITROL = drug("naltrexone", classes="naltrexone", route=Route.INTRAMUSCULAR)
