@@ -86,6 +86,8 @@ def answer() -> dict[str, Any]:
             "org.back-pain-cds.evaluation": {
                 "rulebook": "9c41e7d2",
                 "missing": ["observations"],
+                "incomplete": ["conditions"],
+                "unidentified": [],
                 "unread": [],
                 "broken": [],
             },
