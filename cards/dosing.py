@@ -279,6 +279,8 @@ def _worn(dosage: Dosage, measure: Measure) -> Amount | None:
 
 def _mme(use: MedicationUse, ingredient: str) -> Amount | None:
     route = route_of(use)
+    if route is Route.UNKNOWN and ingredient in _factors().only_oral:
+        route = Route.ORAL
     table = {Route.ORAL: _factors().oral, Route.TRANSDERMAL: _factors().transdermal}.get(route)
     factor = table.get(ingredient) if table else None
     daily = daily_mg(use, ingredient) if factor else None
@@ -299,6 +301,7 @@ class _Factors(NamedTuple):
     transdermal: Mapping[str, float]
     any_route: frozenset[str]
     cough: frozenset[str]
+    only_oral: frozenset[str]
 
 
 @cache
@@ -309,7 +312,10 @@ def _factors() -> _Factors:
         for key in ("oral", "transdermal")
     )
     cough = frozenset(tables["without_factor"]["beside"])
-    return _Factors(oral, transdermal, frozenset(oral) | frozenset(transdermal), cough)
+    only_oral = frozenset(tables["only_oral"]["ingredients"])
+    return _Factors(
+        oral, transdermal, frozenset(oral) | frozenset(transdermal), cough, only_oral
+    )
 
 
 def _converted(amount: Amount | None, measure: Measure) -> Amount | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from typing import Final
 
-from cards.chart import Chart, Drug, Fact, MedicationUse, Route
+from cards.chart import Chart, Drug, Fact, Ingredient, MedicationUse, Route
 from cards.definitions import number
 from cards.dosing import days_with_refills, route_of, single_mg
 
@@ -286,10 +286,18 @@ def _is_depot(use: MedicationUse) -> bool:
 def _is_weekly(use: MedicationUse) -> bool:
     if any(d.times_per_day and d.times_per_day.high > 1 / 14 for d in use.dosages):
         return True
-    if any(i.per == "mL" and i.mg == _WEEKLY_MG_PER_ML for i in use.drug.ingredients):
+    if any(_is_weekly_strength(ingredient) for ingredient in use.drug.ingredients):
         return True
     dose = single_mg(use, "buprenorphine")
     return dose is not None and dose.high <= _WEEKLY_BUPRENORPHINE_MG
+
+
+def _is_weekly_strength(ingredient: Ingredient) -> bool:
+    if ingredient.mg is None:
+        return False
+    if ingredient.per == "mL":
+        return ingredient.mg == _WEEKLY_MG_PER_ML
+    return ingredient.mg <= _WEEKLY_BUPRENORPHINE_MG
 
 
 def _core(drug: Drug) -> frozenset[str]:

@@ -295,6 +295,16 @@ def test_the_route_of_the_order_outranks_the_product() -> None:
     assert daily_mme(order) is None
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"), [("tramadol", mme(40)), ("morphine", None), ("methadone", None)]
+)
+def test_an_opioid_sold_only_for_swallowing_needs_no_route(
+    name: str, expected: Amount | None
+) -> None:
+    what = drug(name, form="", route=Route.UNKNOWN, classes="opioid-full-agonist")
+    assert daily_mme(use(what, "50 mg q6h")) == expected
+
+
 def test_buprenorphine_is_not_counted_and_oxycodone_is() -> None:
     assert (counts_in_mme(SUBOXONE), counts_in_mme(OXYCODONE)) == (False, True)
 

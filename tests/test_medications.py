@@ -53,9 +53,13 @@ DULOXETINE = drug("duloxetine", classes="duloxetine snri")
 OXYCODONE = drug("oxycodone", classes="opioid-full-agonist")
 PERCOCET = drug("oxycodone/acetaminophen", classes="opioid-full-agonist acetaminophen")
 FILM = drug("buprenorphine/naloxone", classes="buprenorphine", route=Route.SUBLINGUAL)
-SUBLOCADE = drug(
-    "buprenorphine", classes="buprenorphine", route=Route.SUBCUTANEOUS, brand="Sublocade"
+SUBLOCADE = Drug(
+    "s", "s", (Ingredient("buprenorphine", 200, "mL"),), FILM.classes, route=Route.SUBCUTANEOUS
 )
+BRIXADI_24 = Drug(
+    "b", "b", (Ingredient("buprenorphine", 24),), FILM.classes, route=Route.INJECTION,
+    brand="Brixadi",
+)  # fmt: skip
 BRIXADI_WEEKLY = Drug(
     "b", "b", (Ingredient("buprenorphine", 50, "mL"),), FILM.classes, route=Route.SUBCUTANEOUS
 )
@@ -113,6 +117,7 @@ IN_USE = [
     ("weekly buprenorphine acts", given(ago(10), BRIXADI_WEEKLY), True, True),
     ("weekly buprenorphine has worn off",
      given(ago(11), BRIXADI_WEEKLY), False, False),
+    ("weekly by its strength", given(ago(11), BRIXADI_24), False, False),
     ("weekly by its timing",
      given(ago(11), SUBLOCADE, "1 syringe weekly"), False, False),
     ("buprenorphine given yesterday on a ward",
