@@ -7,8 +7,9 @@ from uuid import UUID, uuid5
 
 from cards.suggestions import Proposal, Regimen, ServiceTemplate, product
 from service.conformance import is_valid
-from service.fhir import SYSTEM_URLS
 
+RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
+SNOMED = "http://snomed.info/sct"
 UCUM = "http://unitsofmeasure.org"
 SNOMED_ROUTES: Mapping[str, str] = {  # of the routes that our regimens use
     "oral": "26643006",
@@ -78,7 +79,7 @@ def _medication_request(regimen: Regimen, subject: Subject) -> Json:
 def _service_request(service: ServiceTemplate, subject: Subject) -> Json:
     code: Json = {"text": service.text}
     if service.snomed:
-        coding = {"system": SYSTEM_URLS["snomed"], "code": service.snomed}
+        coding = {"system": SNOMED, "code": service.snomed}
         code = {"coding": [coding], **code}
     return {
         "resourceType": "ServiceRequest",
@@ -103,7 +104,7 @@ def _common(subject: Subject) -> Json:
 
 
 def _medication(regimen: Regimen) -> Json:
-    coding = {"system": SYSTEM_URLS["rxnorm"], "code": regimen.rxnorm, "display": regimen.name}
+    coding = {"system": RXNORM, "code": regimen.rxnorm, "display": regimen.name}
     label = product(regimen).name
     return {"medicationCodeableConcept": {"coding": [coding], "text": label}}
 
@@ -131,7 +132,7 @@ def _dosage(regimen: Regimen) -> Json:
     if regimen.as_needed:
         dosage["asNeededBoolean"] = True
     if code := SNOMED_ROUTES.get(regimen.route):
-        coding = {"system": SYSTEM_URLS["snomed"], "code": code}
+        coding = {"system": SNOMED, "code": code}
         dosage["route"] = {"coding": [coding], "text": regimen.route}
     if regimen.amount:
         quantity = {"value": regimen.amount, "unit": regimen.unit}

@@ -143,7 +143,7 @@ def test_the_rule_has_its_place_in_the_ranking(rule: Rule) -> None:
 def _broken_files() -> Iterator[object]:
     text = (ROOT / "cards/rules/systemic-corticosteroid.toml").read_text("utf-8")
     yield pytest.param(text.replace("axis =", "axes ="), "axes", id="unknown-key")
-    yield pytest.param(text.replace('"first-course"', '"x"', 0) + "\n[", "not TOML", id="not-toml")
+    yield pytest.param(text + "\n[", "not TOML", id="not-toml")
     yield pytest.param(
         text.replace('looks_at = ["corticosteroid"]', 'looks_at = ["steroids"]'),
         "steroids",
@@ -156,7 +156,7 @@ def _broken_files() -> Iterator[object]:
     )
 
 
-@pytest.mark.parametrize(("text", "said"), _broken_files())
+@pytest.mark.parametrize(("text", "said"), list(_broken_files()))
 def test_a_faulty_file_stops_the_start_and_names_the_fault(
     tmp_path: Path, text: str, said: str
 ) -> None:
