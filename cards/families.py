@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from cards import corticosteroids
+from cards import buprenorphine, corticosteroids
 from cards.case import Case
 from cards.chart import Verdict
 
-FAMILIES: Final[tuple[Mapping[str, Callable[[Case], Verdict]], ...]] = (corticosteroids.RULES,)
+FAMILIES: Final[tuple[Mapping[str, Callable[[Case], Verdict]], ...]] = (
+    buprenorphine.RULES,
+    corticosteroids.RULES,
+)
 
 RULES: Final[Mapping[str, Callable[[Case], Verdict]]] = {
     id_: decide for family in FAMILIES for id_, decide in family.items()
