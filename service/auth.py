@@ -146,10 +146,7 @@ def accepted_audiences(url: str, base_urls: Sequence[str]) -> frozenset[str]:
     A client that knows discovery with a slash at the end, as the CDS Hooks sandbox allows,
     calls "cds-services//id". Feedback may carry the address of its service.
     """
-    steps = [step for step in urlsplit(url).path.split("/") if step]
-    if ROOT not in steps:
-        return frozenset()
-    match steps[steps.index(ROOT) + 1 :]:
+    match _steps_below_root(url):
         case []:
             ends = ["", "/"]
         case [service]:
@@ -160,6 +157,14 @@ def accepted_audiences(url: str, base_urls: Sequence[str]) -> frozenset[str]:
         case _:
             ends = []
     return frozenset(f"{base.rstrip('/')}/{ROOT}{end}" for base in base_urls for end in ends)
+
+
+def _steps_below_root(url: str) -> list[str] | None:
+    try:
+        steps = [step for step in urlsplit(url).path.split("/") if step]
+        return steps[steps.index(ROOT) + 1 :]
+    except ValueError:  # no address at all, or not one of ours
+        return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from tests.ehr import (
     authenticator,
     claims,
     jwks,
+    private_jwk,
     private_key,
     public_jwk,
     trusted,
@@ -38,7 +39,7 @@ KEYS = jwks(
     public_jwk(private_key("ES256"), P256_KID),
     public_jwk(private_key(owner="enc"), ENC_KID, use="enc"),
     public_jwk(private_key(owner="sign-only"), "sign-only", key_ops=["sign"]),
-    public_jwk(private_key(owner="leaked"), "leaked", d="AA"),
+    private_jwk(private_key(owner="leaked"), "leaked"),
     {"kty": "oct", "kid": HMAC_KID, "alg": "HS256", "k": base64.b64encode(SECRET).decode()},
 )
 OTHER_KEYS = jwks(public_jwk(private_key(owner="other")))

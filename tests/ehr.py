@@ -52,6 +52,13 @@ def public_jwk(key: PrivateKey, kid: str = KID, **more: object) -> dict[str, obj
     }
 
 
+def private_jwk(key: PrivateKey, kid: str = KID) -> dict[str, object]:
+    """Return an elliptic key as a JWK with its private part, as nobody should publish it."""
+    jwk = get_default_algorithms()["ES384"].to_jwk(key, as_dict=True)
+    assert "d" in jwk
+    return public_jwk(key, kid, d=jwk["d"])
+
+
 def jwks(*keys: Mapping[str, object]) -> bytes:
     """Return a JWK Set."""
     return json.dumps({"keys": keys}).encode()

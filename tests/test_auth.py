@@ -174,6 +174,9 @@ def test_refusal_of_a_stranger_names_no_client() -> None:
         ("/cds-services/a/feedback/b", set()),
         ("/cds-services/a/b", set()),
         ("/metrics", set()),
+        ("//[/cds-services", set()),
+        ("http://cds-services/metrics", set()),
+        ("", set()),
     ],
 )
 def test_audience_is_the_public_address_of_what_was_called(

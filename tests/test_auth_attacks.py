@@ -37,6 +37,7 @@ from tests.attacks import (
 )
 from tests.ehr import (
     JKU,
+    KID,
     claims,
     private_key,
     public_jwk,
@@ -110,6 +111,7 @@ KEY = [
     Attack("kid unknown", "key", headed(kid="another")),
     Attack("kid missing", "key", headed(kid=None)),
     Attack("kid a number", "key", headed(kid=5)),
+    Attack("kid a list", "key", headed(kid=[KID])),
     Attack("kid a path", "key", headed(kid="../../../dev/null")),
     Attack("kid an SQL fragment", "key", headed(kid="x' UNION SELECT 'AA")),
     Attack(

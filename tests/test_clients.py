@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from service.clients import Client, Clients, ClientsError, TrustedClient, load_clients
-from tests.ehr import jwks, private_key, public_jwk
+from tests.ehr import jwks, private_jwk, private_key, public_jwk
 
 EXAMPLE = Path(__file__).parent.parent / "docs" / "clients.example.toml"
 
@@ -198,8 +198,7 @@ SANDBOX = MINIMAL.replace("https://ehr.example.org", "https://sandbox.cds-hooks.
     ],
 )
 def test_fault_is_named_with_its_place(tmp_path: Path, text: str, said: str) -> None:
-    private = public_jwk(private_key(), d="AA")
-    (tmp_path / "private.json").write_bytes(jwks(private))
+    (tmp_path / "private.json").write_bytes(jwks(private_jwk(private_key())))
 
     assert fault(tmp_path, text).startswith(said.format(folder=tmp_path))
 

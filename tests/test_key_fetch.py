@@ -1,6 +1,7 @@
 """JWK Sets are fetched with care: how far, how much, how long; and read from files."""
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -136,12 +137,13 @@ def test_silent_server_is_left(httpserver: HTTPServer) -> None:
 def test_server_that_drips_is_left(httpserver: HTTPServer) -> None:
     done = threading.Event()
 
-    def drip(_: Request) -> Response:
-        def bites() -> object:
-            while not done.wait(0.05):
-                yield b" "
+    def bites() -> Iterator[bytes]:
+        for _ in range(40):  # two seconds, should nobody leave
+            done.wait(0.05)
+            yield b" "
 
-        return Response(bites())  # type: ignore[arg-type]
+    def drip(_: Request) -> Response:
+        return Response(bites())
 
     httpserver.expect_request("/jwks").respond_with_handler(drip)
 
