@@ -234,9 +234,7 @@ def load(port: int, body: bytes, connections: int, seconds: float) -> Load:
     return Load(len(taken) / seconds, cuts[49] * 1000, cuts[98] * 1000)
 
 
-def _post_all(
-    port: int, body: bytes, connections: int, seconds: float, queue: Any
-) -> None:
+def _post_all(port: int, body: bytes, connections: int, seconds: float, queue: Any) -> None:
     taken: list[float] = []
     until = time.perf_counter() + seconds
     threads = [
@@ -299,8 +297,10 @@ def main() -> None:
         return
     for name, body in (("small", small_request()), ("large", large_request())):
         ours, parsing = in_process(body, 300 if name == "small" else 60)
-        print(f"{name}: {len(body) / 1000:.1f} kB, in process {ours:.2f} ms, "
-              f"parsing alone {parsing:.2f} ms")
+        print(
+            f"{name}: {len(body) / 1000:.1f} kB, in process {ours:.2f} ms, "
+            f"parsing alone {parsing:.2f} ms"
+        )
         for connections in (1, 16):
             we, they = compare(body, connections, chosen.seconds, chosen.rounds)
             print(

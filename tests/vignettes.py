@@ -95,7 +95,12 @@ def drug_order(
         }
         order["category"] = [{"coding": [coding]}]
     if days := details.pop("days", None):
-        supply = {"value": days, "unit": "days", "system": "http://unitsofmeasure.org", "code": "d"}
+        supply = {
+            "value": days,
+            "unit": "days",
+            "system": "http://unitsofmeasure.org",
+            "code": "d",
+        }
         order["dispenseRequest"] = {"expectedSupplyDuration": supply}
     dosage = _dosage(dose, every, details)
     assert not details, details
