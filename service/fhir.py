@@ -100,7 +100,7 @@ def items(value: object) -> list[object]:
 
 def string(value: object) -> str:
     """Give a trimmed string, or an empty one."""
-    return value.strip() if isinstance(value, str) else ""
+    return value.strip() if type(value) is str else ""
 
 
 def number(value: object) -> float | None:
@@ -129,9 +129,9 @@ def count(value: object) -> int | None:
 
 def word(value: object) -> str:
     """Give a code in lower case from a string, a Coding or a CodeableConcept."""
-    if isinstance(value, str):
+    if type(value) is str:
         return value.strip().lower()
-    return next(iter(_words(first_object(value))), "")
+    return next(iter(_words(first_object(value))), "") if value else ""
 
 
 def words(value: object) -> set[str]:
@@ -151,7 +151,7 @@ def _words(concept: Resource) -> Iterator[str]:
 
 def system_name(url: object) -> str:
     """Give the short name of a code system, or its URL if it has none."""
-    if not isinstance(url, str):
+    if type(url) is not str:
         return ""
     return _SYSTEMS.get(url) or _unusual_system(url)
 
@@ -172,19 +172,21 @@ def coded(value: object) -> Coded:
     concept = value.get("concept")
     if isinstance(concept, dict):
         value = concept
+    listed = value.get("coding", value)
     codes, displays = [], []
-    for coding in objects(value.get("coding", value)):
-        if code := _code(coding.get("code")):
-            codes.append(Code(system_name(coding.get("system")), code))
-        if display := string(coding.get("display")):
-            displays.append(display)
+    for coding in listed if type(listed) is list else objects(listed):
+        if isinstance(coding, dict):
+            if code := _code(coding.get("code")):
+                codes.append(Code(system_name(coding.get("system")), code))
+            if display := string(coding.get("display")):
+                displays.append(display)
     text = string(value.get("text")) or (displays[0] if displays else "")
     return Coded(tuple(codes), text, tuple(displays))
 
 
 def _code(value: object) -> str:
     """Give a code; some senders make a number of it."""
-    if isinstance(value, str):
+    if type(value) is str:
         return value.strip()
     return str(value) if type(value) is int and 0 <= value < _LARGEST else ""
 

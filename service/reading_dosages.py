@@ -1,6 +1,9 @@
 """FHIR dosage instructions to Dosage: amounts at one time, timing brought to a day."""
 
+from functools import lru_cache
 from typing import NamedTuple
+
+import orjson
 
 from cards.chart import Amount, Dosage, Route
 from cards.routes import route_of
@@ -69,6 +72,13 @@ def read_dosages(resource: Resource) -> tuple[Dosage, ...]:
 
 def read_dosage(entry: Resource) -> Dosage:
     """Read one instruction: its structured fields first, then what its text adds."""
+    return _read_again(orjson.dumps(entry))
+
+
+@lru_cache(maxsize=4096)
+def _read_again(written: bytes) -> Dosage:
+    """Read an instruction once: the same few are written for drug after drug."""
+    entry = orjson.loads(written)
     text = string(entry.get("text")) or string(entry.get("patientInstruction"))
     timing = _read_timing(first_object(entry.get("timing")))
     route, amount, needed = _read_route(entry), _read_amount(entry), _as_needed(entry)

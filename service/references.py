@@ -10,6 +10,7 @@ from service.fhir import Resource, coded, items, objects, reference, string
 _REASONS = ("reasonCode", "reasonCodeableConcept", "reasonForUseCodeableConcept", "indication")
 _REASON_LINKS = ("reasonReference", "reasonForUseReference")
 _SUPPORTING = ("supportingInformation", "supportingInfo")
+_GIVING_REASONS = frozenset({*_REASONS, *_REASON_LINKS, *_SUPPORTING, "reason"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ def referred_concepts(record: Record, within: Resource, links: object) -> Iterat
 
 def read_reasons(record: Record, resource: Resource) -> tuple[Concept, ...]:
     """Read why something was ordered or done, from every field that versions of FHIR have."""
+    if resource.keys().isdisjoint(_GIVING_REASONS):
+        return ()
     reasons = list(read_concepts(resource, *_REASONS))
     for name in _REASON_LINKS:
         if name in resource:
