@@ -160,6 +160,7 @@ class ServiceUse:
     status_reasons: tuple[Concept, ...] = ()
     notes: str = ""
     visits: int | None = None
+    label: str = "this order"  # our own words, for a card's summary: "lumbar spine MRI"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +184,9 @@ class Order:
     @property
     def label(self) -> str:
         """The order's name in our own words, short enough for a summary."""
-        return self.medication.drug.label if self.medication else "This order"
+        if self.medication:
+            return self.medication.drug.label
+        return self.service.label if self.service else "this order"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from cards.chart import (
     ServiceUse,
 )
 from cards.rulebook import Rule
+from cards.service_labels import service_label
 from cards.sig import read_sig
 
 TODAY = date(2026, 3, 2)
@@ -139,13 +140,17 @@ def _order(what: str, number: int, stated: Any) -> Order:
     status, intent = table.take("status", "draft"), table.take("intent", "order")
     if "service" in table.left:
         reference = f"ServiceRequest/draft-{number}"
+        concept = _concept(table.take("service"))
         service = ServiceUse(
             reference=reference,
-            concept=_concept(table.take("service")),
+            concept=concept,
             kind=table.take("kind", "request"),
             reasons=_concepts(table.take("reason")),
             notes=table.take("notes", ""),
             written=TODAY,
+            started=table.day("started"),
+            ended=table.day("ended"),
+            label=service_label(concept),
         )
         table.close()
         return Order(reference=reference, status=status, intent=intent, service=service)

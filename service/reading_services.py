@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from cards.chart import Concept, ServiceUse
+from cards.service_labels import service_label
 from service.fhir import (
     Period,
     Resource,
@@ -120,6 +121,7 @@ def _read(
         status_reasons=read_concepts(resource, *_STATUS_REASONS),
         notes=notes(resource.get("note") or resource.get("comment")),
         visits=_visits(resource),
+        label=service_label(meaning),
     )
 
 
