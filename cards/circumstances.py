@@ -22,7 +22,7 @@ from cards.record import (
     start,
 )
 from cards.relevance import acuity, stated_reasons
-from cards.terms import known, title
+from cards.terms import concept, known, title
 
 CANCER = known("cancer")
 CANCER_HISTORY = known("cancer-history")
@@ -173,6 +173,7 @@ def red_flags(chart: Chart, order: Order | None = None) -> tuple[Fact, ...]:
     for term, fact in (
         *_flagged_problems(chart),
         *_flagged_reasons(chart, order),
+        *_flagged_wording(order),
         *_flagged_findings(chart),
         *_flagged_medicines(chart),
         *_flagged_age(chart),
@@ -307,6 +308,15 @@ def _flagged_reasons(chart: Chart, order: Order | None) -> Iterator[tuple[str, F
             yield worst, reason_fact(reference, worst, whose)
         for term in _suspected(reason.text.lower()):
             yield term, Fact(reference, f"{title(term)} suspected, the reason for {whose}")
+
+
+def _flagged_wording(order: Order | None) -> Iterator[tuple[str, Fact]]:
+    """Yield what an ordered service asks for in words: "trauma protocol", "r/o abscess"."""
+    if order is None or order.service is None:
+        return
+    for text in (order.service.concept.text, order.service.notes):
+        for term in (*(concept((), text).terms & _EVERY_FLAG), *_suspected(text.lower())):
+            yield term, Fact(order.reference, f"{title(term)}, named on the order")
 
 
 def _suspected(text: str) -> Iterator[str]:

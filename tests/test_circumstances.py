@@ -486,6 +486,32 @@ def test_suspicion_in_the_reason_is_a_red_flag(text: str, expected: str) -> None
     )
 
 
+def ordered(text: str = "MRI lumbar spine", notes: str = "") -> Order:
+    service = ServiceUse(
+        reference="ServiceRequest/1", concept=concept("spine-imaging", text=text), notes=notes
+    )
+    return Order(reference="ServiceRequest/1", service=service)
+
+
+@pytest.mark.parametrize(
+    ("order", "flag"),
+    [
+        pytest.param(ordered("MRI lumbar spine, trauma"), "trauma", id="name of the order"),
+        pytest.param(ordered(notes="saddle anesthesia"), "saddle-anaesthesia", id="note"),
+        pytest.param(ordered(notes="r/o abscess"), "spinal-infection", id="suspicion"),
+    ],
+)
+def test_red_flag_is_read_from_the_words_of_a_service_order(order: Order, flag: str) -> None:
+    assert red_flags(chart(), order) == (
+        Fact("ServiceRequest/1", f"{title(flag)}, named on the order"),
+    )
+
+
+@pytest.mark.parametrize("notes", ["", "chronic low back pain", "no fever, no trauma"])
+def test_other_words_of_a_service_order_are_no_red_flag(notes: str) -> None:
+    assert red_flags(chart(), ordered(notes=notes)) == ()
+
+
 @pytest.mark.parametrize(
     "text",
     [
