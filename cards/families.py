@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from cards import buprenorphine, corticosteroids
+from cards import buprenorphine, corticosteroids, repeats
 from cards.case import Case
 from cards.chart import Verdict
 
 FAMILIES: Final[tuple[Mapping[str, Callable[[Case], Verdict]], ...]] = (
     buprenorphine.RULES,
     corticosteroids.RULES,
+    repeats.RULES,
 )
 
 RULES: Final[Mapping[str, Callable[[Case], Verdict]]] = {
