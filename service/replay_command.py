@@ -130,7 +130,7 @@ def _show(outcomes: Sequence[Outcome], *, quiet: bool) -> None:
             continue
         name = f"{outcome.path.parent.name}/{outcome.path.name}"
         cards = ", ".join(outcome.cards) or "no cards"
-        console.print(f"{MARKS[outcome.verdict]}  {name}  [dim]{cards}[/]")
+        console.print(f"{MARKS[outcome.verdict]}  {name}  [dim]{cards}[/]", soft_wrap=True)
         if outcome.difference:
             console.print(Syntax(outcome.difference, "diff", background_color="default"))
     counts = {v: sum(o.verdict is v for o in outcomes) for v in Verdict}
