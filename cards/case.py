@@ -6,7 +6,7 @@ from functools import cached_property
 
 from cards import circumstances, medications, oud, record, relevance
 from cards import trials as drug_trials
-from cards.chart import Chart, Drug, Fact, MedicationUse, Order
+from cards.chart import Chart, Drug, Fact, MedicationUse, Order, ServiceUse
 from cards.relevance import Acuity, Relevance
 from cards.trials import NonpharmacologicTrial, Trial
 
@@ -167,6 +167,13 @@ class Case:
         if self.order.medication is None:
             raise TypeError("this rule asked a service order for its medication")
         return self.order.medication
+
+    @property
+    def service(self) -> ServiceUse:
+        """The service ordered; rules that look at medicines must not ask."""
+        if self.order.service is None:
+            raise TypeError("this rule asked a medication order for its service")
+        return self.order.service
 
     @property
     def drug(self) -> Drug:
