@@ -38,7 +38,10 @@ class Subject:
 def suggestion(
     proposal: Proposal, subject: Subject, drafts: Mapping[str, Json], seed: UUID
 ) -> Json | None:
-    """Return the proposal as a suggestion; ``None`` if the draft it changes is not valid R4."""
+    """Return the proposal as a suggestion.
+
+    ``None`` if the draft that it changes or removes has no id or is not valid R4.
+    """
     action = _action(proposal, subject, drafts)
     if action is None:
         return None
@@ -48,6 +51,8 @@ def suggestion(
 
 def _action(proposal: Proposal, subject: Subject, drafts: Mapping[str, Json]) -> Json | None:
     action: Json = {"type": proposal.does, "description": proposal.description}
+    if "#" in proposal.target:  # the draft came without an id: nothing can name it
+        return None
     if proposal.does == "delete":
         return {**action, "resourceId": proposal.target}
     if proposal.does == "update":

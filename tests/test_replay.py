@@ -14,8 +14,8 @@ from service.cli import main
 from service.conformance import faults
 from service.envelope import validator
 from service.replay import (
-    Reply,
     ReplayError,
+    Reply,
     Verdict,
     difference,
     find_requests,
