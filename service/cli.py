@@ -3,6 +3,7 @@
 import click
 
 from service.checking import check_command
+from service.docs_command import docs_command
 from service.replay_command import replay_command
 from service.rules_command import rules_command
 from service.settings import Settings, SettingsError, read_settings
@@ -15,6 +16,7 @@ def main() -> None:
 
 
 main.add_command(check_command)
+main.add_command(docs_command)
 main.add_command(replay_command)
 main.add_command(rules_command)
 

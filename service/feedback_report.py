@@ -3,17 +3,14 @@
 import csv
 import io
 import json
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
 from itertools import groupby
-from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
-import cards
+from cards.override_reasons import about_the_record
 from service.store import CardAnswer
 
 IGNORED = "ignored"  # no feedback came: clients do not report that a card was passed over
@@ -148,7 +145,7 @@ def as_csv(report: Report) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([*Line._fields, "record_wrong", "cards"])
     for line, count in report.cards.items():
-        wrong = "yes" if line.reason in record_reasons() else "no"
+        wrong = "yes" if line.reason in about_the_record() else "no"
         writer.writerow([*map(_inert, map(str, line)), wrong, count])
     return text.getvalue()
 
@@ -174,14 +171,6 @@ def as_json(report: Report) -> str:
         "feedbackOnUnknownCards": report.unknown_cards,
     }
     return json.dumps(document, indent=2) + "\n"
-
-
-@cache
-def record_reasons() -> frozenset[str]:
-    """Return the override reasons that say that the record is wrong, or lacks a code."""
-    file = Path(cards.__file__).with_name("override_reasons.toml")
-    reasons = tomllib.loads(file.read_text("utf-8"))
-    return frozenset(code for code, reason in reasons.items() if reason.get("fixes"))
 
 
 def _line(card: CardAnswer) -> Line:
@@ -219,7 +208,7 @@ def _tally(counts: Mapping[Line, int]) -> Tally:
         shown=responses.total(),
         accepted=responses["accepted"],
         overridden=responses["overridden"],
-        record_wrong=sum(reasons[code] for code in record_reasons()),
+        record_wrong=sum(reasons[code] for code in about_the_record()),
         reasons=tuple(sorted(reasons.items(), key=lambda entry: (-entry[1], entry[0]))),
     )
 

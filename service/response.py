@@ -1,22 +1,19 @@
 """Card plans to the CDS Hooks answer: texts filled in, identifiers derived, order kept."""
 
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-import cards
 from cards.case import Assessment
 from cards.chart import Identified, Order
 from cards.evaluation import Evaluation, Finding, fill
-from cards.policy import CardPlan, Policy
+from cards.override_reasons import displays
+from cards.policy import PLAN, CardPlan, Policy
 from cards.relevance import back_pain
 from cards.rulebook import Rulebook
-from cards.suggestions import proposals
+from cards.suggestions import Proposal, proposals
 from service.envelope import HookRequest
 from service.gather import Gathered
 from service.reading import Reading
@@ -42,14 +39,6 @@ class Answered:
     patient: Assessment
     evaluation: Evaluation
     plans: tuple[CardPlan, ...]
-
-
-@cache
-def override_displays() -> Mapping[str, str]:
-    """Return the words of every override reason by its code."""
-    file = Path(cards.__file__).with_name("override_reasons.toml")
-    table = tomllib.loads(file.read_text("utf-8"))
-    return {code: entry["display"] for code, entry in table.items()}
 
 
 class Responder:
@@ -114,29 +103,37 @@ class Responder:
         )
 
     def _suggestions(self, plan: CardPlan, answered: Answered, seed: UUID) -> Iterator[Json]:
-        subject = _subject(answered)
-        drafts = answered.reading.drafts
+        subject, drafts = _subject(answered), answered.reading.drafts
+        made = (
+            suggestion(proposal, subject, drafts, seed)
+            for proposal in self._proposals(plan, answered)
+        )
+        yield from islice((each for each in made if each), self._policy.cards["suggestions"])
+
+    def _proposals(self, plan: CardPlan, answered: Answered) -> Iterator[Proposal]:
+        """Yield what the card may propose, each once; a check costs time, so on demand."""
+        hook = answered.request.hook
         seen: set[tuple[str, str]] = set()
-        made = []
         for finding in _asking(plan):
-            for proposal in proposals(
-                self._book, answered.patient, finding, answered.request.hook
-            ):
+            for proposal in proposals(self._book, answered.patient, finding, hook):
                 key = (proposal.id, proposal.target)
                 if key not in seen:
                     seen.add(key)
-                    made.append(suggestion(proposal, subject, drafts, seed))
-        yield from islice((each for each in made if each), self._policy.cards["suggestions"])
+                    yield proposal
 
     def _override_reasons(self, finding: Finding) -> Iterator[Json]:
-        displays = override_displays()
         for code in finding.outcome.override_reasons:
             system = self._settings.override_reason_system
-            yield {"system": system, "code": code, "display": displays[code]}
+            yield {"system": system, "code": code, "display": displays()[code]}
 
 
 def _asking(plan: CardPlan) -> Iterable[Finding]:
-    """Yield the findings whose suggestions a card shows: the headline rule's, an order each."""
+    """Yield the findings whose suggestions a card shows.
+
+    They are the headline rule's, an order each; of a care plan every line's.
+    """
+    if plan.group == PLAN:
+        return plan.findings
     return (f for f in plan.findings if f.rule.id == plan.headline.rule.id)
 
 
@@ -182,16 +179,31 @@ def detail(plan: CardPlan, missing: frozenset[str]) -> str:
     paragraphs = [fill(headline.outcome.detail, headline.words).strip()]
     paragraphs += [fill(headline.rule.notes[name], headline.words) for name in headline.notes]
     paragraphs += _about_orders(plan)
-    facts = dict.fromkeys(fact.text for finding in plan.findings for fact in finding.facts)
-    paragraphs += _bulleted("On record", islice(facts, MOST_FACTS))
-    instead = (fill(line, headline.words) for line in headline.outcome.instead)
-    paragraphs += _bulleted("Instead", instead)
-    paragraphs += _bulleted("Also", (_also(f) for f in _folded(plan)))
+    paragraphs += _care_plan(plan) if plan.group == PLAN else _about_order(plan)
     if missing:
         told = ", ".join(sorted(missing))
         paragraphs.append(f"Not evaluated, because it could not be had: {told}.")
     paragraphs.append(_sources(headline))
     return "\n\n".join(paragraphs)
+
+
+def _care_plan(plan: CardPlan) -> Iterator[str]:
+    """Yield the lines of a care plan; its headline has told what is on record."""
+    yield from _bulleted("Plan", (_line(finding) for finding in _folded(plan)))
+
+
+def _line(finding: Finding) -> str:
+    notes = (fill(finding.rule.notes[name], finding.words) for name in finding.notes)
+    return " ".join((f"{finding.summary}.", *notes))
+
+
+def _about_order(plan: CardPlan) -> Iterator[str]:
+    facts = dict.fromkeys(fact.text for finding in plan.findings for fact in finding.facts)
+    yield from _bulleted("On record", islice(facts, MOST_FACTS))
+    headline = plan.headline
+    instead = (fill(line, headline.words) for line in headline.outcome.instead)
+    yield from _bulleted("Instead", instead)
+    yield from _bulleted("Also", (_also(f) for f in _folded(plan)))
 
 
 def _about_orders(plan: CardPlan) -> Iterator[str]:

@@ -23,6 +23,7 @@ HOMES: Mapping[str, frozenset[str]] = {
         {
             "service/checking.py",
             "service/cli.py",
+            "service/docs_command.py",
             "service/replay_command.py",
             "service/rules_command.py",
             "service/storage_commands.py",

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from cards.override_reasons import about_the_record
 from service.feedback_report import (
     Answers,
     Line,
@@ -20,7 +21,6 @@ from service.feedback_report import (
     as_csv,
     as_json,
     build_report,
-    record_reasons,
 )
 from service.feedback_views import chart, tables
 from service.storage_commands import db, feedback
@@ -240,8 +240,12 @@ def test_a_rule_that_is_nearly_always_overridden_is_flagged(
 
 
 def test_reasons_that_say_the_record_is_wrong_are_counted_apart() -> None:
-    assert record_reasons() == {"record-outdated", "radicular-not-coded", "red-flag-not-coded"}
-    for reason in record_reasons():
+    assert about_the_record() == {
+        "record-outdated",
+        "radicular-not-coded",
+        "red-flag-not-coded",
+    }
+    for reason in about_the_record():
         assert build_report(Answered({"overridden": 2}, reason)).total.record_wrong == 2
     assert build_report(Answered({"overridden": 2}, "monitored")).total.record_wrong == 0
 

@@ -9,10 +9,10 @@ import pytest
 
 from cards.chart import Fires
 from cards.examples import case_of
+from cards.override_reasons import displays
 from cards.policy import load_policy
 from cards.rulebook import Rule, RulebookError, load_rulebook, placeholders
 from cards.suggestions import load_templates
-from service.response import override_displays
 
 ROOT = Path(__file__).parent.parent
 BOOK = load_rulebook()
@@ -110,7 +110,7 @@ def test_suggestions_and_override_reasons_exist(rule: Rule) -> None:
             *outcome.suggestions_chronic,
         }
         assert named <= load_templates().keys()
-        assert set(outcome.override_reasons) <= override_displays().keys()
+        assert set(outcome.override_reasons) <= displays().keys()
 
 
 @each_rule
