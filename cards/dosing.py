@@ -28,6 +28,7 @@ __all__ = [
     "daily_mme",
     "days_supplied",
     "days_with_refills",
+    "for_cough",
     "read_sig",
     "route_of",
     "scheduled",
@@ -110,7 +111,7 @@ def daily_mme(use: MedicationUse) -> Amount | None:
     """
     if not counts_in_mme(use.drug):
         return Amount(0, 0, MME)
-    if not use.drug.ingredient_names.isdisjoint(_factors().cough):
+    if for_cough(use.drug):
         return None
     shares = [_mme(use, i.name) for i in use.drug.ingredients if _may_count(i.name, use.drug)]
     return _sum(shares) if shares else None
@@ -121,6 +122,11 @@ def counts_in_mme(drug: Drug) -> bool:
     return not drug.classes.isdisjoint(_OPIOIDS) or not drug.ingredient_names.isdisjoint(
         _factors().any_route
     )
+
+
+def for_cough(drug: Drug) -> bool:
+    """Say whether an opioid is combined with what only cough and cold products hold."""
+    return not drug.ingredient_names.isdisjoint(_factors().cough)
 
 
 def route_of(use: MedicationUse) -> Route:

@@ -13,6 +13,7 @@ from cards.dosing import (
     daily_mme,
     days_supplied,
     days_with_refills,
+    for_cough,
     route_of,
     scheduled,
     single_mg,
@@ -330,3 +331,17 @@ def test_every_factor_says_what_it_means() -> None:
     entries = [*tables["oral"].values(), *tables["transdermal"].values()]
     assert all(entry["factor"] > 0 and len(entry["says"]) > 20 for entry in entries)
     assert len(entries) == 10
+
+
+@pytest.mark.parametrize(
+    ("what", "expected"),
+    [
+        pytest.param(combined(("codeine", 2), ("guaifenesin", 20)), True, id="cough-syrup"),
+        pytest.param(combined(("codeine", 30), ("acetaminophen", 300)), False, id="for-pain"),
+        pytest.param(drug("codeine", 30), False, id="alone"),
+    ],
+)
+def test_what_stands_beside_an_opioid_tells_a_cough_medicine(
+    what: Drug, expected: bool
+) -> None:
+    assert for_cough(what) is expected
