@@ -34,7 +34,7 @@ HOMES: Mapping[str, frozenset[str]] = {
     "flask": frozenset({"service/app.py", "service/routes.py", "service/server.py"}),
     "flask_cors": frozenset({"service/app.py"}),
     "granian": frozenset({"service/server.py"}),
-    "jsonschema": frozenset({"cards/rulebook.py", "service/envelope.py"}),
+    "jsonschema": frozenset({"cards/rulebook.py", "cards/site.py", "service/envelope.py"}),
     "jwt": frozenset({"service/auth.py", "service/keys.py", "service/signing.py"}),
     "orjson": frozenset(
         {
