@@ -4,17 +4,20 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from cards import (
+    antidepressants,
     breathing,
     buprenorphine,
     care_before_drugs,
     corticosteroids,
     interventions,
     muscle_relaxants,
+    neuropathic,
     opioid_safety,
     opioids,
     procedures,
     repeats,
     sedatives,
+    serotonin,
     tramadol,
     withdrawal,
 )
@@ -22,17 +25,20 @@ from cards.case import Case
 from cards.chart import Verdict
 
 FAMILIES: Final[tuple[Mapping[str, Callable[[Case], Verdict]], ...]] = (
+    antidepressants.RULES,
     breathing.RULES,
     buprenorphine.RULES,
     care_before_drugs.RULES,
     corticosteroids.RULES,
     interventions.RULES,
     muscle_relaxants.RULES,
+    neuropathic.RULES,
     opioid_safety.RULES,
     opioids.RULES,
     procedures.RULES,
     repeats.RULES,
     sedatives.RULES,
+    serotonin.RULES,
     tramadol.RULES,
     withdrawal.RULES,
 )
