@@ -27,6 +27,12 @@ def test_service_is_read_from_any_resource(stored: Json, kind: str) -> None:
     assert found.kind == kind
 
 
+def test_service_is_named_in_our_words_and_never_in_the_clients() -> None:
+    what = {"text": "MRI L-spine for John Doe"}
+    [found] = chart(resource("ServiceRequest", code=what)).services
+    assert found.label == "lumbar spine MRI"
+
+
 def test_procedure_keeps_how_it_ended() -> None:
     [found] = chart(
         resource(
