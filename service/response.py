@@ -153,12 +153,17 @@ def summary(plan: CardPlan) -> str:
     same = [
         f for f in plan.findings if f.rule is headline.rule and f.outcome is headline.outcome
     ]
-    if len(same) > 1:
+    # "Oxycodone and diazepam with diazepam": other words than the drug's hold for one order.
+    if len(same) > 1 and len({_words_besides_drug(f) for f in same}) == 1:
         drugs = dict.fromkeys(f.words["drug"] for f in same)
         text = fill(headline.outcome.summary, {**headline.words, "drug": _listed(drugs)})
         if len(text) <= LONGEST_SUMMARY:
             return text[:1].upper() + text[1:]
     return shortened(headline.summary)
+
+
+def _words_besides_drug(finding: Finding) -> frozenset[tuple[str, str]]:
+    return frozenset(item for item in finding.words.items() if item[0] != "drug")
 
 
 def _listed(names: Iterable[str]) -> str:
