@@ -231,7 +231,7 @@ def _missing_steps(case: Case) -> Iterator[str]:
     """Yield what comes before a tricyclic and has not been tried adequately or ruled out."""
     tried, chronic = case.history.trials, case.history.chronic
     if class_status(case.chart, tried, "nsaid", chronic=chronic) in INADEQUATE:
-        yield "an anti-inflammatory (NSAID)"
+        yield "an NSAID"
     second = (tried[name].status for name in (DULOXETINE, "tramadol") if name in tried)
     done = any(status not in INADEQUATE for status in second)
     if not done and not any(_organ_risks(case)):

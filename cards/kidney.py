@@ -79,7 +79,8 @@ def _cockcroft_gault(chart: Chart) -> Clearance | None:
         return None
     value = round((_AGE_LIMIT - years) * weight * factor / (_SCALE * creatinine))
     name = f"creatinine clearance {value} mL/min"
-    return Clearance(dated_fact(seen.reference, name, seen.on), name, value)
+    told = f"{name}, calculated from creatinine, weight and age"
+    return Clearance(dated_fact(seen.reference, told, seen.on), name, value)
 
 
 def _latest(chart: Chart, term: str) -> Measurement | None:

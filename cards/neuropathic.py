@@ -50,14 +50,13 @@ def gabapentinoid_dose_titration(case: Case) -> Verdict:
     daily = daily_mg(case.use, name)
     if daily and _above_renal_range(daily, name, clearance(case.chart)):
         return Silent("renal-dose")
-    notes = tuple(_kidney_notes(case))
+    notes, renewed = tuple(_kidney_notes(case)), case.view.renewal_of
     most = case.limits[f"{name}_most_mg"]
     if daily and daily.high > most and not _is_kept(case, name, daily):
         words = {"dose": f"{daily.high:g}", "most": f"{most:g}"}
-        renewed = case.view.renewal_of
         facts = (fact(renewed),) if renewed else case.view.back_pain
-        return Fires("above-range", facts, words, notes)
-    if case.view.renewal_of:
+        return Fires("raised" if renewed else "above-range", facts, words, notes)
+    if renewed:
         return Silent("renewal")
     return _started(case, name, daily, notes)
 
