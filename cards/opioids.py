@@ -61,10 +61,13 @@ def opioid_before_alternatives(case: Case) -> Verdict:
         return Silent("continuation")
     steps = (_nsaid_step(case), _second_step(case), _care_step(case))
     missing = [step.name for step in steps if not step.done]
-    facts = (*case.view.back_pain, *(fact for step in steps for fact in step.facts))
+    first = (fact for step in steps for fact in step.facts[:1])  # a card shows three
+    rest = (fact for step in steps for fact in step.facts[1:])
+    facts = (*first, *case.view.back_pain, *rest)
     notes = tuple(_further_options(case))
     if missing:
-        return Fires("steps-missing", facts, {"missing": listed(missing)}, notes)
+        words = {"missing": listed(missing), "undone": ", ".join(missing)}
+        return Fires("steps-missing", facts, words, notes)
     return Fires("steps-done", facts, notes=notes)
 
 
@@ -176,7 +179,8 @@ def opioid_risk_and_monitoring(case: Case) -> Verdict:
         return Silent("documented")
     if undone == ["a follow-up visit"] and case.view.renewal_of:
         return Silent("renewal")
-    return Fires("undocumented", case.view.back_pain, {"missing": listed(undone)})
+    words = {"missing": listed(undone), "undone": ", ".join(undone)}
+    return Fires("undocumented", case.view.back_pain, words)
 
 
 def listed(items: list[str]) -> str:
