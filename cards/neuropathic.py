@@ -146,11 +146,13 @@ def _started(case: Case, name: str, daily: Amount | None, notes: tuple[str, ...]
 
 
 def _is_one_dose(case: Case) -> bool:
-    """Say whether one dose is ordered; in an emergency room no frequency means once."""
+    """Say whether one dose is ordered; in an emergency room a dose without frequency is."""
     if is_single(case.use):
         return True
-    timed = any(dosage.times_per_day for dosage in case.use.dosages)
-    return in_emergency(case.chart) and case.view.supervised and not timed
+    dosages = case.use.dosages
+    timed = any(dosage.times_per_day for dosage in dosages)
+    stated = any(dosage.amount for dosage in dosages) and not timed
+    return stated and case.view.supervised and in_emergency(case.chart)
 
 
 def _inadequate_trial(case: Case, name: str) -> Trial | None:
