@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from cards import circumstances, medications, oud, record, relevance
+from cards import circumstances, medications, oud, record, relevance, stages
 from cards import trials as drug_trials
 from cards.chart import Chart, Drug, Fact, MedicationUse, Order, ServiceUse
 from cards.relevance import Acuity, Relevance
@@ -44,6 +44,17 @@ class History:
     def buprenorphine(self) -> tuple[oud.BuprenorphineUse, ...]:
         """Buprenorphine in use now."""
         return oud.buprenorphine_uses(self.chart)
+
+    @cached_property
+    def standing(self) -> stages.Standing:
+        """Where the patient stands in the treatment of back pain."""
+        maintained = any(one.product is oud.ProductClass.OUD for one in self.buprenorphine)
+        return stages.standing(
+            self.chart,
+            self.trials,
+            self.nonpharmacologic,
+            opioid_use_disorder=self.opioid_use_disorder.on_record or maintained,
+        )
 
     @cached_property
     def addiction_consult(self) -> Fact | None:

@@ -282,6 +282,7 @@ class Fires:
     facts: tuple[Fact, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()  # names of [notes] sentences that apply to this patient
+    suggestions: tuple[str, ...] = ()  # of suggestions.toml, instead of the outcome's own
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ class Finding:
     facts: tuple[Fact, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    suggestions: tuple[str, ...] = ()  # instead of the outcome's own
 
     @property
     def summary(self) -> str:
@@ -118,6 +119,7 @@ def _heard(case: Case, rule: Rule, fires: Fires) -> Finding | Silence:
         facts=fires.facts,
         words={"drug": case.order.label, **fires.words},
         notes=fires.notes,
+        suggestions=fires.suggestions,
     )
 
 

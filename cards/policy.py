@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
+from cards.case import NO_ORDER
 from cards.chart import Order
 from cards.evaluation import Finding
 from cards.rulebook import Indicator
 
 FILE = Path(__file__).with_name("policy.toml")
-SAFETY, RIGHT = "safety", "right"
+SAFETY, RIGHT, PLAN = "safety", "right", "plan"
 GROUPS = {"safety": SAFETY, "appropriateness": RIGHT, "path": RIGHT}
 
 
@@ -24,6 +25,8 @@ class Policy:
     quiet: frozenset[str]
     gates: frozenset[str]
     hidden_by_gates: frozenset[str]
+    plan_headline: str  # without it the lines of a care plan are not shown
+    vetoes: frozenset[str]  # a proposal that any of these rules speaks about is not made
     rank: Mapping[str, int]  # rule id to its place; lower leads
 
     def most_cards(self, hook: str) -> int:
@@ -61,6 +64,8 @@ def load_policy() -> Policy:
         quiet=frozenset(table["quiet"]["rules"]),
         gates=frozenset(table["gate"]["rules"]),
         hidden_by_gates=frozenset(table["gate"]["hides"]),
+        plan_headline=table["lines"]["headline"],
+        vetoes=frozenset(table["proposals"]["vetoed_by"]),
         rank={rule: place for place, rule in enumerate(ranked)},
     )
 
@@ -88,12 +93,14 @@ def _by_order(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
 
 
 def _unhidden(findings: list[Finding], policy: Policy) -> list[Finding]:
+    planned = any(finding.rule.id == policy.plan_headline for finding in findings)
     gated = any(finding.rule.id in policy.gates for finding in findings)
     loud = any(finding.indicator is not Indicator.INFO for finding in findings)
     return [
         finding
         for finding in findings
-        if not (gated and finding.rule.id in policy.hidden_by_gates)
+        if (planned or not _is_line(finding))
+        and not (gated and finding.rule.id in policy.hidden_by_gates)
         and not (loud and finding.rule.id in policy.quiet)
     ]
 
@@ -111,7 +118,7 @@ def _each_once(findings: list[Finding], policy: Policy) -> Iterable[Finding]:
 def _per_order(findings: Sequence[Finding], policy: Policy) -> list[CardPlan]:
     plans = []
     for of_order in _by_order(findings).values():
-        for group in (SAFETY, RIGHT):
+        for group in (SAFETY, RIGHT, PLAN):
             ranked = sorted(
                 (f for f in of_order if _group(f) == group),
                 key=lambda f: (_loudness(f), policy.rank.get(f.rule.id, len(policy.rank))),
@@ -122,7 +129,12 @@ def _per_order(findings: Sequence[Finding], policy: Policy) -> list[CardPlan]:
 
 
 def _group(finding: Finding) -> str:
-    return GROUPS[finding.rule.axis]
+    return PLAN if _is_line(finding) else GROUPS[finding.rule.axis]
+
+
+def _is_line(finding: Finding) -> bool:
+    """Say whether the finding is about the whole course of treatment, not about an order."""
+    return finding.order is NO_ORDER and finding.rule.axis == "path"
 
 
 def _loudness(finding: Finding) -> int:

@@ -212,8 +212,8 @@ def _outcome(name: str, entry: Mapping[str, Any], card: Mapping[str, Any]) -> Ou
         detail=entry.get("detail", card["detail"]),
         instead=tuple(entry.get("instead", card.get("instead", ()))),
         suggestions=tuple(entry["suggestions"] if own else card.get("suggestions", ())),
-        suggestions_acute=() if own else tuple(card.get("suggestions-acute", ())),
-        suggestions_chronic=() if own else tuple(card.get("suggestions-chronic", ())),
+        suggestions_acute=tuple((entry if own else card).get("suggestions-acute", ())),
+        suggestions_chronic=tuple((entry if own else card).get("suggestions-chronic", ())),
         override_reasons=tuple(entry.get("override_reasons", card.get("override_reasons", ()))),
     )
 

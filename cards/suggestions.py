@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,11 @@ from cards.chart import (
     Route,
     ServiceUse,
 )
+from cards.definitions import number
 from cards.evaluation import Finding, evaluate, fill
+from cards.nonpharmacologic import MODALITIES
+from cards.policy import load_policy
+from cards.record import is_recent
 from cards.relevance import back_pain
 from cards.rulebook import Indicator, Rulebook, RulebookError
 from cards.trials import SPENT, TRIED_OR_ORDERED
@@ -31,6 +36,7 @@ NEVER_REMOVED = frozenset({"buprenorphine"})  # abrupt stop harms
 NOT_REMOVED_WHEN_CONTINUED = frozenset(
     {"opioid-full-agonist", "opioid-mixed", "tramadol", "benzodiazepine"}
 )
+PENDING_OR_DONE = frozenset({"active", "draft", "on-hold", "booked", "completed"})
 PROPOSED = "MedicationRequest/proposed"
 
 
@@ -72,6 +78,8 @@ class Template:
     source: str
     regimen: Regimen | None = None
     regimens: Mapping[str, Regimen]
+    days: float | None = None  # an update that shortens the supply, without refills
+    replaces: str = ""  # the class in use that a created order takes the place of
     service: ServiceTemplate | None = None
 
 
@@ -85,6 +93,7 @@ class Proposal:
     description: str
     target: str = ""  # the draft that is changed or removed
     regimen: Regimen | None = None
+    days: float | None = None
     service: ServiceTemplate | None = None
 
 
@@ -112,6 +121,8 @@ def proposals(
 
 
 def _names(finding: Finding, case: Case) -> Iterable[str]:
+    if finding.suggestions:
+        return dict.fromkeys(finding.suggestions)
     outcome = finding.outcome
     by_phase: tuple[str, ...] = ()
     if case.view.acuity.chronic:
@@ -146,6 +157,8 @@ def _delete(template: Template, case: Case, words: Mapping[str, str]) -> Proposa
 
 
 def _update(template: Template, case: Case, words: Mapping[str, str]) -> Proposal | None:
+    if template.days:
+        return replace(_on_draft(template, case, words), days=template.days)
     if not template.regimens:
         return _previous_dose(template, case, words)
     for ingredient, regimen in template.regimens.items():
@@ -202,25 +215,44 @@ def _on_draft(template: Template, case: Case, words: Mapping[str, str]) -> Propo
 def _fits(book: Rulebook, case: Case, template: Template, proposal: Proposal) -> bool:
     if template.service:
         return _service_is_new(case, template.service)
+    if proposal.days:
+        return _raises_nothing(book, case.view.patient, case, _shortened(case, proposal.days))
     if proposal.regimen is None:
         return True
     drug = product(proposal.regimen)
     if proposal.does == "create" and not _drug_is_open(case, drug):
         return False
-    return _raises_nothing(book, case, proposal.regimen, drug)
+    patient = _without(case.view.patient, template.replaces)
+    return _raises_nothing(book, patient, case, _as_order(proposal.regimen, drug, case))
+
+
+def _without(patient: Assessment, drug_class: str) -> Assessment:
+    """Return the patient without the medicines in use that the proposal takes the place of."""
+    gone = [use for use in patient.history.in_use if drug_class in use.drug.classes]
+    if not gone:
+        return patient
+    kept = tuple(use for use in patient.chart.medications if use not in gone)
+    return Assessment.of(replace(patient.chart, medications=kept))
 
 
 def _service_is_new(case: Case, service: ServiceTemplate) -> bool:
     wanted = frozenset(service.terms)
     if any(order.classes & wanted for order in case.chart.drafts):
         return False
-    if wanted & {"addiction-medicine", "pain-specialist"}:
+    if wanted.isdisjoint(MODALITIES):
         return not any(
-            use.concept.terms & wanted and use.status in {"active", "draft", "completed"}
+            use.concept.terms & wanted and _is_pending(use, case.chart.today)
             for use in case.chart.services
         )
     known = case.history.nonpharmacologic
     return not any(name in known and known[name].state in TRIED_OR_ORDERED for name in wanted)
+
+
+def _is_pending(use: ServiceUse, today: date) -> bool:
+    """Say whether a request made lately still waits, or what it asked for was just done."""
+    day = use.ended or use.started or use.written
+    lately = day is None or is_recent(day, today, number("lookback.referral_days"))
+    return lately and use.status in PENDING_OR_DONE
 
 
 def _drug_is_open(case: Case, drug: Drug) -> bool:
@@ -229,7 +261,9 @@ def _drug_is_open(case: Case, drug: Drug) -> bool:
     if case.allergy_to(drug):
         return False
     beside = (*case.history.in_use, *case.drafted(drug.classes))
-    if any(use.drug.ingredient_names & names for use in beside):
+    if any(
+        use.drug.ingredient_names & names and use.drug.classes & drug.classes for use in beside
+    ):
         return False
     if drug.route is Route.TOPICAL:
         return True
@@ -237,16 +271,19 @@ def _drug_is_open(case: Case, drug: Drug) -> bool:
     return not any(trial and trial.status in SPENT for trial in tried)
 
 
-def _raises_nothing(book: Rulebook, case: Case, regimen: Regimen, drug: Drug) -> bool:
-    order = _as_order(regimen, drug, case)
+def _raises_nothing(book: Rulebook, patient: Assessment, case: Case, order: Order) -> bool:
     others = tuple(o for o in case.chart.drafts if o.reference != case.order.reference)
-    patient = case.view.patient.with_drafts((*others, order))
+    patient = patient.with_drafts((*others, order))
     found = (
         finding
         for hook in ("order-select", "order-sign")
         for finding in evaluate(book, patient, hook, (order,)).findings
     )
-    return all(finding.indicator is Indicator.INFO for finding in found)
+    vetoes = load_policy().vetoes
+    return all(
+        finding.indicator is Indicator.INFO and finding.rule.id not in vetoes
+        for finding in found
+    )
 
 
 def _as_order(regimen: Regimen, drug: Drug, case: Case) -> Order:
@@ -265,6 +302,12 @@ def _as_order(regimen: Regimen, drug: Drug, case: Case) -> Order:
         categories=frozenset({"community"}),
     )
     return Order(reference=PROPOSED, medication=use)
+
+
+def _shortened(case: Case, days: float) -> Order:
+    """Return the draft as it is but for its supply."""
+    use = replace(case.use, supply_days=days, quantity=None, refills=0, dispensed=True)
+    return replace(case.order, medication=use)
 
 
 def _dosage(regimen: Regimen) -> Dosage:
@@ -312,6 +355,8 @@ def _template(id_: str, entry: Mapping[str, Any]) -> Template:
         source=entry["source"],
         regimen=regimen,
         regimens=regimens,
+        days=entry.get("days"),
+        replaces=entry.get("replaces", ""),
         service=_service(entry["service"]) if "service" in entry else None,
     )
 

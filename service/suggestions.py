@@ -56,7 +56,7 @@ def _action(proposal: Proposal, subject: Subject, drafts: Mapping[str, Json]) ->
     if proposal.does == "delete":
         return {**action, "resourceId": proposal.target}
     if proposal.does == "update":
-        resource = _changed(drafts.get(proposal.target), proposal.regimen)
+        resource = _changed(drafts.get(proposal.target), proposal)
         # The rest of the draft is the client's own: hand it back only if it is valid.
         return {**action, "resource": resource} if resource and is_valid(resource) else None
     return {**action, "resource": _created(proposal, subject)}
@@ -115,18 +115,19 @@ def _medication(regimen: Regimen) -> Json:
 
 
 def _prescription(regimen: Regimen) -> Json:
-    dispense: Json = {"numberOfRepeatsAllowed": 0}
+    dispense = _dispense(regimen.days)
     if regimen.quantity:
         unit = regimen.quantity_unit or regimen.unit
         dispense["quantity"] = {"value": regimen.quantity, "unit": unit}
-    if regimen.days:
-        dispense["expectedSupplyDuration"] = {
-            "value": regimen.days,
-            "unit": "days",
-            "system": UCUM,
-            "code": "d",
-        }
     return {"dosageInstruction": [_dosage(regimen)], "dispenseRequest": dispense}
+
+
+def _dispense(days: float | None) -> Json:
+    dispense: Json = {"numberOfRepeatsAllowed": 0}
+    if days:
+        supply = {"value": days, "unit": "days", "system": UCUM, "code": "d"}
+        dispense["expectedSupplyDuration"] = supply
+    return dispense
 
 
 def _dosage(regimen: Regimen) -> Json:
@@ -145,12 +146,19 @@ def _dosage(regimen: Regimen) -> Json:
     return dosage
 
 
-def _changed(draft: Json | None, regimen: Regimen | None) -> Json | None:
-    """Return the whole draft with another regimen; the draft itself stays as it was."""
-    if draft is None or regimen is None or draft.get("resourceType") != "MedicationRequest":
+def _changed(draft: Json | None, proposal: Proposal) -> Json | None:
+    """Return the whole draft with what is proposed; the draft itself stays as it was."""
+    if draft is None or draft.get("resourceType") != "MedicationRequest":
         return None
-    kept = {key: value for key, value in draft.items() if not key.startswith("medication")}
-    resource = {**kept, **_medication(regimen), **_prescription(regimen)}
+    if proposal.regimen:
+        kept = {key: value for key, value in draft.items() if not key.startswith("medication")}
+        resource = {
+            **kept,
+            **_medication(proposal.regimen),
+            **_prescription(proposal.regimen),
+        }
+    else:
+        resource = {**draft, "dispenseRequest": _dispense(days=proposal.days)}
     for key in LISTS:
         if isinstance(resource.get(key), dict):
             resource[key] = [resource[key]]
