@@ -1,7 +1,8 @@
 """One call from the request to the body of its answer; the pipeline reads top to bottom."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
+from typing import Protocol
 
 from cards import drugs, terms
 from cards.case import Assessment
@@ -9,14 +10,28 @@ from cards.evaluation import Evaluation, evaluate
 from cards.policy import load_policy, plan, settle
 from cards.rulebook import Rulebook, load_rulebook
 from cards.suggestions import load_templates
+from service.clients import UNAUTHENTICATED, Client
 from service.envelope import HookRequest
 from service.errors import DataUnavailable, InternalError, Issue
 from service.gather import DATA, Gathered, gather
 from service.reading import Reading, read_chart
 from service.response import Answered, Responder
 from service.settings import Settings
+from service.stopwatch import Stopwatch
 
-Answer = Callable[[HookRequest, date], Mapping[str, object]]
+
+class Answers(Protocol):
+    """What turns one call into its answer, in two steps."""
+
+    def consider(
+        self, request: HookRequest, today: date, client: Client, watch: Stopwatch
+    ) -> Answered:
+        """Work out what is to be said to this client."""
+        ...
+
+    def respond(self, answered: Answered) -> Mapping[str, object]:
+        """Return the body that says it."""
+        ...
 
 
 class Answering:
@@ -28,20 +43,40 @@ class Answering:
         self.responder = Responder(self.book, self.policy, settings)
         load_templates()
 
-    def __call__(self, request: HookRequest, today: date) -> Mapping[str, object]:
+    def __call__(
+        self, request: HookRequest, today: date, client: Client = UNAUTHENTICATED
+    ) -> Mapping[str, object]:
         """Return the body of the answer."""
-        return self.responder.respond(self.consider(request, today))
+        return self.respond(self.consider(request, today, client))
 
-    def consider(self, request: HookRequest, today: date) -> Answered:
+    def consider(
+        self,
+        request: HookRequest,
+        today: date,
+        client: Client = UNAUTHENTICATED,
+        watch: Stopwatch | None = None,
+    ) -> Answered:
         """Read, evaluate and plan; raise :class:`DataUnavailable` when nothing can be said."""
-        gathered = gather(request, request.service)
+        watch = watch or Stopwatch()
+        gathered = self._gather(request, client, watch)
         reading = read_chart(request, gathered, today)
         patient = Assessment.of(reading.chart)
         evaluation = evaluate(self.book, patient, request.hook, reading.orders)
         _refuse_when_broken(evaluation)
         self._refuse_when_blind(request, gathered, reading, evaluation)
         plans = plan(settle(evaluation.findings, self.policy), request.hook, self.policy)
+        watch.lap("evaluate")
         return Answered(request, gathered, reading, patient, evaluation, plans)
+
+    def respond(self, answered: Answered) -> Mapping[str, object]:
+        """Return the body of the answer."""
+        return self.responder.respond(answered)
+
+    def _gather(self, request: HookRequest, _client: Client, watch: Stopwatch) -> Gathered:
+        """Return what the client sent; it is who may have more read from its FHIR server."""
+        gathered = gather(request, request.service)
+        watch.lap("gather")
+        return gathered
 
     def _refuse_when_blind(
         self,
@@ -80,7 +115,7 @@ def _named(gathered: Gathered) -> str:
     return ", ".join(sorted(gathered.missing | gathered.failed))
 
 
-def build(settings: Settings) -> Answer:
+def build(settings: Settings) -> Answers:
     """Return what answers calls, with every table and rule loaded and checked."""
     return Answering(settings)
 

@@ -51,6 +51,10 @@ class Client:
         return url.rstrip("/") in self.fhir_servers
 
 
+# Whoever calls a service that knows no clients.
+UNAUTHENTICATED = Client("unauthenticated", "")
+
+
 def _web_address(value: str) -> str:
     if not is_https_or_loopback(value):
         raise ValueError("must be an https address (http on loopback) without user or password")

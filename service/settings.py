@@ -4,12 +4,16 @@ import difflib
 import ipaddress
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "BACK_PAIN_CDS_"
+DATABASE_URL = "sqlite:///back-pain-cds.sqlite3"  # in the directory that it is started in
+RETENTION_DAYS = 730
+NOWHERE = frozenset({"", "none"})
 
 
 class SettingsError(ValueError):
@@ -22,6 +26,11 @@ def _web_address(value: str) -> str:
     return value.rstrip("/")
 
 
+def _base_url(value: str) -> str:
+    """Take the address of the service, or that of its discovery, as it is often copied."""
+    return _web_address(value).removesuffix("/cds-services")
+
+
 class Settings(BaseSettings):
     """What a deployment may choose; each field is the variable BACK_PAIN_CDS_<FIELD>."""
 
@@ -32,16 +41,32 @@ class Settings(BaseSettings):
     workers: int = Field(default=2, ge=1, le=64)
     threads: int = Field(default=8, ge=1, le=512)  # per worker
     max_body_bytes: int = Field(default=10_000_000, ge=1_000)
+    most_drafts: int = Field(default=100, ge=1)  # a call
+    most_resources: int = Field(default=5_000, ge=1)  # in the prefetch of a call
+    most_depth: int = Field(default=64, ge=8, le=200)  # of a draft; orjson writes 254
+    request_seconds: float = Field(default=10, gt=0)
+    calls_per_minute: int = Field(default=0, ge=0)  # a client and worker; 0: no limit
+    clients_file: Path | None = None
+    public_base_urls: Annotated[
+        tuple[Annotated[str, AfterValidator(_base_url)], ...], NoDecode
+    ] = ()
+    token_leeway_seconds: int = Field(default=60, ge=0, le=600)
+    token_lifetime_seconds: int = Field(default=3_600, ge=60, le=86_400)
+    database_url: SecretStr = SecretStr(DATABASE_URL)
+    retention_days: int = Field(default=RETENTION_DAYS, ge=1)  # for "db purge"
+    patient_key_secret: SecretStr = SecretStr("")
     canonical_base: Annotated[str, AfterValidator(_web_address)] = (
         "https://example.org/back-pain-cds"
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ("*",)
-    allow_request_extensions: bool | None = None  # None: while serving loopback only
+    allow_request_extensions: bool | None = None  # None: on loopback, without clients
+    metrics: bool = True
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "json", "text"] = "auto"  # auto: text on a terminal
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "public_base_urls", mode="before")
     @classmethod
-    def _split_origins(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
@@ -65,8 +90,22 @@ class Settings(BaseSettings):
     def request_extensions_allowed(self) -> bool:
         """Say whether callers may choose the evaluation date and ask for a trace."""
         if self.allow_request_extensions is None:
-            return self.serves_loopback_only
+            return self.serves_loopback_only and self.clients_file is None
         return self.allow_request_extensions
+
+    @property
+    def stores(self) -> bool:
+        """Say whether cards and feedback are kept."""
+        return self.database_url.get_secret_value().strip().lower() not in NOWHERE
+
+    @property
+    def audience_bases(self) -> tuple[str, ...]:
+        """The addresses under which tokens may be meant for this service."""
+        if self.public_base_urls or not self.serves_loopback_only:
+            return self.public_base_urls
+        names = dict.fromkeys((self.host, "127.0.0.1", "localhost"))
+        hosts = (f"[{name}]" if ":" in name else name for name in names)
+        return tuple(f"http://{host}:{self.port}" for host in hosts)
 
     @property
     def override_reason_system(self) -> str:

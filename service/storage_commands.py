@@ -13,17 +13,16 @@ from service import migrations
 from service.engines import DatabaseUrlError
 from service.feedback_report import Report, as_csv, as_json, build_report
 from service.feedback_views import chart, tables
+from service.settings import DATABASE_URL, RETENTION_DAYS
 from service.store import StorageUnavailable, Store
 
-DEFAULT_URL = "sqlite:///back-pain-cds.sqlite3"
-DEFAULT_RETENTION_DAYS = 730
 PLAIN_WIDTH = 140  # characters of a table that goes to a file or a pipe
 
 _database = click.option(
     "--database",
     "url",
     envvar="BACK_PAIN_CDS_DATABASE_URL",
-    default=DEFAULT_URL,
+    default=DATABASE_URL,
     metavar="URL",
     help="sqlite:///path/to/file or postgresql://user:password@host/database; "
     "BACK_PAIN_CDS_DATABASE_URL unless given.",
@@ -68,7 +67,7 @@ def current(url: str) -> None:
     "--older-than",
     type=click.IntRange(min=1),
     envvar="BACK_PAIN_CDS_RETENTION_DAYS",
-    default=DEFAULT_RETENTION_DAYS,
+    default=RETENTION_DAYS,
     metavar="DAYS",
     help="Remove what is older; BACK_PAIN_CDS_RETENTION_DAYS unless given.",
 )
