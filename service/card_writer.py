@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.util import Finalize
 from typing import Protocol
 
@@ -27,13 +27,21 @@ class CardStore(Protocol):
 class CardWriter:
     """A queue and one thread a process; while the database is away the oldest cards are lost.
 
-    ``dropped`` counts the lost ones, ``waiting`` those that are not stored yet.
+    ``dropped`` counts the lost ones, ``waiting`` those that are not stored yet; ``watch`` is
+    told how many wait, and how many were lost since it was last told.
     """
 
     def __init__(
-        self, store: CardStore, *, capacity: int = 10_000, batch: int = 200, pause: float = 1.0
+        self,
+        store: CardStore,
+        watch: Callable[[int, int], None] = lambda _waiting, _dropped: None,
+        *,
+        capacity: int = 10_000,
+        batch: int = 200,
+        pause: float = 1.0,
     ) -> None:
         self._store = store
+        self._watch = watch
         self._capacity = capacity
         self._batch = batch
         self._pause = pause
@@ -42,7 +50,7 @@ class CardWriter:
 
     def _begin(self) -> None:
         """Start empty: after a fork, the thread and what waits belong to the parent."""
-        self.dropped = 0
+        self.dropped = self._told = 0
         self._changed = threading.Condition()
         self._queue: deque[IssuedCard] = deque()
         self._writing = 0
@@ -62,9 +70,11 @@ class CardWriter:
         with self._changed:
             if self._stopping:
                 self.dropped += len(cards)
+                self._tell()
                 return
             self._queue.extend(cards)
             self._drop_oldest()
+            self._tell()
             if self._thread is None:
                 self._thread = self._start()
             self._changed.notify()
@@ -101,7 +111,7 @@ class CardWriter:
                     self._rest(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
             else:
-                self._writing = 0
+                self._done()
                 pause = self._pause
 
     def _next_batch(self) -> list[IssuedCard]:
@@ -112,11 +122,17 @@ class CardWriter:
             self._writing = len(batch)
             return batch
 
+    def _done(self) -> None:
+        with self._changed:
+            self._writing = 0
+            self._tell()
+
     def _put_back(self, batch: list[IssuedCard]) -> None:
         with self._changed:
             self._queue.extendleft(reversed(batch))
             self._writing = 0
             self._drop_oldest()
+            self._tell()
 
     def _rest(self, pause: float) -> None:
         """Give the database time, unless the end has come."""
@@ -127,8 +143,14 @@ class CardWriter:
         with self._changed:
             self.dropped += len(self._queue)
             self._queue.clear()
+            self._tell()
 
     def _drop_oldest(self) -> None:
         while len(self._queue) > self._capacity:
             self._queue.popleft()
             self.dropped += 1
+
+    def _tell(self) -> None:
+        """Tell who watches; call it with the lock held."""
+        self._watch(self.waiting, self.dropped - self._told)
+        self._told = self.dropped

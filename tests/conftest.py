@@ -1,5 +1,6 @@
 """What every test starts from: no network, no settings of the machine, a client."""
 
+import logging
 import os
 import socket
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from service import audit
 from service.app import create_app
 from service.settings import PREFIX, Settings
 
@@ -33,6 +35,28 @@ def no_network() -> Iterator[None]:
         for name in ("connect", "connect_ex"):
             patch.setattr(socket.socket, name, _local_only(getattr(socket.socket, name)))
         yield
+
+
+class StrictLog(logging.Handler):
+    """Makes the test fail that has something logged which is not on the list."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(audit.LogLine(strict=True))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the line, to nowhere."""
+        self.format(record)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def strict_log() -> Iterator[None]:
+    """Format every record as the service does."""
+    handler, logger = StrictLog(), logging.getLogger(audit.LOGGER)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield
+    logger.removeHandler(handler)
 
 
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
