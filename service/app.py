@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from types import TracebackType
 from typing import IO, Any
 
@@ -10,15 +11,31 @@ from flask import Flask, Response, request
 from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
 from flask_cors import CORS
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from service.answering import Answers
+from service.auth import Authenticator, Limits, NonceStore
+from service.clients import load_clients
 from service.errors import InternalError, ServiceError, from_status, operation_outcome
-from service.routes import EXTENSION, Answer, Shell, bp
+from service.keys import KeyCache
+from service.limits import RateLimit
+from service.metrics import Metrics
+from service.recording import Records
+from service.replay_guard import MemoryNonces, ReplayGuard
+from service.routes import EXTENSION, Shell, bp
 from service.settings import Settings
+from service.store import Store
 
 METHODS = ("GET", "POST", "OPTIONS")
 MOST_DRAINED = 100_000_000  # bytes; a client that sends more loses its connection
 CHUNK = 1 << 16
+HEADERS = (
+    ("Cache-Control", "no-store"),  # answers are about a patient, now
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Server", "back-pain-cds"),  # otherwise the name of the web server
+    ("X-Content-Type-Options", "nosniff"),
+)
 
 log = logging.getLogger("back_pain_cds")
 
@@ -43,17 +60,19 @@ class OrjsonProvider(JSONProvider):
 def create_app(
     settings: Settings,
     *,
-    answer: Answer | None = None,
+    answers: Answers | None = None,
     versions: Mapping[str, str] | None = None,
+    store: Store | None = None,
 ) -> Flask:
-    """Build the service; ``answer`` and ``versions`` replace the rulebook in tests."""
+    """Build the service; without a store it keeps nothing.
+
+    ``answers`` and ``versions`` replace the rulebook in tests.
+    """
     app = Flask("service", static_folder=None)
     app.json = OrjsonProvider(app)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.url_map.merge_slashes = False  # a redirect loses the preflight; see routes.py
-    if answer is None:
-        answer, versions = _rulebook(settings)
-    app.extensions[EXTENSION] = Shell(settings, answer, versions or {})
+    app.extensions[EXTENSION] = _shell(settings, answers, versions, store)
     app.before_request(_answer_preflight)
     app.after_request(_add_headers)
     CORS(
@@ -62,6 +81,7 @@ def create_app(
         send_wildcard=True,
         methods=METHODS,
         allow_headers=["Authorization", "Content-Type"],
+        expose_headers=["Retry-After", "WWW-Authenticate"],
         max_age=600,
     )
     app.register_error_handler(ServiceError, _refuse)
@@ -71,10 +91,44 @@ def create_app(
     return app
 
 
-def _rulebook(settings: Settings) -> tuple[Answer, Mapping[str, str]]:
-    from service import answering  # noqa: PLC0415 - loads every table and rule
+def _shell(
+    settings: Settings,
+    answers: Answers | None,
+    versions: Mapping[str, str] | None,
+    store: Store | None,
+) -> Shell:
+    if answers is None:
+        from service import answering  # noqa: PLC0415 - loads every table and rule
 
-    return answering.build(settings), answering.versions()
+        answers, versions = answering.build(settings), answering.versions()
+    metrics = Metrics()
+    records = Records(store, metrics.watch_cards) if store else None
+    if records:
+        records.prepare()
+    return Shell(
+        settings=settings,
+        answers=answers,
+        versions=versions or {},
+        metrics=metrics,
+        rate=RateLimit(settings.calls_per_minute),
+        authenticator=_authenticator(settings, store),
+        records=records,
+    )
+
+
+def _authenticator(settings: Settings, store: Store | None) -> Authenticator | None:
+    """Return what checks tokens; None when no clients are named."""
+    if settings.clients_file is None:
+        return None
+    clients = load_clients(settings.clients_file)
+    for name in clients.with_public_keys:
+        log.warning("client_key_is_public client=%s", name)
+    nonces: NonceStore = ReplayGuard(store) if store else MemoryNonces()
+    limits = Limits(
+        timedelta(seconds=settings.token_leeway_seconds),
+        timedelta(seconds=settings.token_lifetime_seconds),
+    )
+    return Authenticator(clients, KeyCache(), nonces, settings.audience_bases, limits)
 
 
 def _answer_preflight() -> ResponseReturnValue | None:
@@ -87,19 +141,19 @@ def _answer_preflight() -> ResponseReturnValue | None:
 
 
 def _add_headers(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"  # answers are about a patient, now
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    for name, value in HEADERS:
+        response.headers[name] = value
     return response
 
 
 def _refuse(error: ServiceError) -> ResponseReturnValue:
+    _take_in()
     return operation_outcome(error), error.status, dict(error.headers)
 
 
 def _refuse_http(error: HTTPException) -> ResponseReturnValue:
     """Turn an error of the framework, HTML by default, into an OperationOutcome."""
-    if isinstance(error, RequestEntityTooLarge):
-        _drain(request.environ["wsgi.input"])
+    _take_in()
     known = from_status(error.code or InternalError.status)
     headers = {}
     if isinstance(error, MethodNotAllowed) and error.valid_methods:
@@ -107,8 +161,15 @@ def _refuse_http(error: HTTPException) -> ResponseReturnValue:
     return operation_outcome(known), known.status, headers
 
 
-def _drain(stream: IO[bytes]) -> None:
+def _take_in() -> None:
     """Take in what a client is still sending: most read no answer before they are done."""
+    try:
+        _drain(request.stream)
+    except HTTPException:  # larger than is read, or the client has gone
+        _drain(request.environ["wsgi.input"])
+
+
+def _drain(stream: IO[bytes]) -> None:
     left = MOST_DRAINED
     while left > 0 and (chunk := stream.read(min(left, CHUNK))):
         left -= len(chunk)

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import ClassVar, Literal, Protocol
+from types import MappingProxyType
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 
 from jwt import PyJWS
@@ -55,7 +56,7 @@ class Unauthorised(ServiceError):
 
     status = HTTPStatus.UNAUTHORIZED
     code = "login"
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": "Bearer"}
+    headers: Mapping[str, str] = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(Issue("The call is not authorised."))

@@ -3,10 +3,13 @@
 import click
 
 from service.checking import check_command
+from service.clients import ClientsError
 from service.docs_command import docs_command
+from service.engines import DatabaseUrlError
 from service.replay_command import replay_command
 from service.rules_command import rules_command
-from service.settings import Settings, SettingsError, read_settings
+from service.settings import PREFIX, Settings, SettingsError, read_settings
+from service.storage_commands import db, feedback
 
 
 @click.group()
@@ -16,7 +19,9 @@ def main() -> None:
 
 
 main.add_command(check_command)
+main.add_command(db)
 main.add_command(docs_command)
+main.add_command(feedback)
 main.add_command(replay_command)
 main.add_command(rules_command)
 
@@ -46,12 +51,25 @@ def serve(
         settings = read_settings(chosen)
     except SettingsError as error:
         raise click.ClickException(str(error)) from None
-    if not settings.serves_loopback_only and not allow_unauthenticated:
+    _check_reach(settings, allow_unauthenticated=allow_unauthenticated)
+    _start(settings)
+
+
+def _check_reach(settings: Settings, *, allow_unauthenticated: bool) -> None:
+    """Stop where others could call and their tokens could not be checked."""
+    if settings.serves_loopback_only:
+        return
+    if settings.clients_file is None and not allow_unauthenticated:
         raise click.ClickException(
             f"{settings.host} can be reached from other machines, and callers are not "
-            "authenticated. Listen on 127.0.0.1, or add --allow-unauthenticated."
+            f"authenticated. Name the clients in {PREFIX}CLIENTS_FILE, listen on 127.0.0.1, "
+            "or add --allow-unauthenticated."
         )
-    _start(settings)
+    if settings.clients_file is not None and not settings.public_base_urls:
+        raise click.ClickException(
+            f"Tokens are meant for the address that clients call. Say in {PREFIX}"
+            "PUBLIC_BASE_URLS which that is, without /cds-services."
+        )
 
 
 def _start(settings: Settings) -> None:
@@ -60,8 +78,16 @@ def _start(settings: Settings) -> None:
     address = f"http://{_bracketed(settings.host)}:{settings.port}/cds-services"
     plural = "worker" if settings.workers == 1 else "workers"
     workers = f"{settings.workers} {plural}, {settings.threads} threads each"
+
+    def started() -> None:
+        click.echo(f"Listening on {address} ({workers})")
+        if settings.clients_file is None:
+            click.echo("Callers are not authenticated: no clients are named.")
+
     try:
-        server.serve(settings, lambda: click.echo(f"Listening on {address} ({workers})"))
+        server.serve(settings, started)
+    except (ClientsError, DatabaseUrlError) as error:
+        raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {address}: {error.strerror}") from None
 

@@ -19,6 +19,7 @@ An error names keys, paths and types, never a value of the request.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import ClassVar
 
 
@@ -38,7 +39,7 @@ class ServiceError(Exception):
     status: int = HTTPStatus.INTERNAL_SERVER_ERROR
     code: ClassVar[str] = "processing"
     severity: ClassVar[str] = "error"
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, *issues: Issue) -> None:
         super().__init__("; ".join(issue.text for issue in issues))
@@ -174,7 +175,7 @@ _FRAMEWORK_ISSUES: dict[int, tuple[type[ServiceError], str, str]] = {
     HTTPStatus.METHOD_NOT_ALLOWED: (
         MethodNotAllowed,
         "This address does not answer this HTTP method.",
-        "Discovery is GET /cds-services, a call is POST /cds-services/{id}.",
+        "Call GET /cds-services, POST /cds-services/{id} or POST /cds-services/{id}/feedback.",
     ),
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (
         PayloadTooLarge,

@@ -65,7 +65,11 @@ def replay_command(
 def _in_process() -> Send:
     from service.app import create_app  # noqa: PLC0415 - loads every table and rule
 
-    client = create_app(read_settings()).test_client()
+    # The requests carry no tokens: here nobody calls but this program.
+    settings = read_settings().model_copy(
+        update={"clients_file": None, "allow_request_extensions": True}
+    )
+    client = create_app(settings).test_client()
 
     def send(request: Json) -> Reply:
         response = client.post(

@@ -1,20 +1,34 @@
-"""The views: discovery, one CDS Hooks call, health."""
+"""The views: discovery, one CDS Hooks call, feedback, and what operators look at."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
+from http import HTTPStatus
 from typing import cast
 
-from flask import Blueprint, current_app, request
+from flask import Blueprint, Response, current_app, g, request
+from flask.typing import ResponseReturnValue
 
+from service import audit
+from service.answering import Answers
+from service.auth import Authenticator, Unauthorised
+from service.calls import Call, loggable_id
 from service.catalogue import PROTOCOL_VERSION, discovery, find
-from service.envelope import HookRequest, read_request
+from service.clients import UNAUTHENTICATED, Client
+from service.envelope import read_request
+from service.errors import from_status
+from service.feedback import FeedbackBatch, feedback_answer, read_feedback
+from service.limits import RateLimit, check_size
+from service.metrics import CONTENT_TYPE, Metrics
+from service.openapi import description
+from service.recording import NothingStored, Records
 from service.settings import Settings
+from service.stopwatch import Stopwatch
+from service.store import StorageUnavailable
 
 EXTENSION = "back-pain-cds"
-
-Answer = Callable[[HookRequest, date], Mapping[str, object]]
+RULEBOOK = "rulebook"
 
 log = logging.getLogger("back_pain_cds")
 bp = Blueprint("cds-hooks", __name__)
@@ -25,8 +39,12 @@ class Shell:
     """What the views need of the application, in ``app.extensions``."""
 
     settings: Settings
-    answer: Answer
+    answers: Answers
     versions: Mapping[str, str]  # of the rulebook and its tables, for /health
+    metrics: Metrics
+    rate: RateLimit
+    authenticator: Authenticator | None = None  # None: callers are not authenticated
+    records: Records | None = None  # None: nothing is stored
 
 
 # Clients build "{discovery address}/{id}"; one that was given a slash at the end calls "//id".
@@ -34,30 +52,133 @@ class Shell:
 @bp.get("/cds-services/")
 def services() -> dict[str, object]:
     """List the services offered."""
+    shell, call = _begin("discovery_answered")
+    _admit(shell, call)
     return discovery()
 
 
 @bp.post("/cds-services/<service_id>")
 @bp.post("/cds-services//<service_id>")
-def call(service_id: str) -> dict[str, object]:
+def hook(service_id: str) -> dict[str, object]:
     """Answer one hook call; it reads from top to bottom."""
-    shell = _shell()
+    shell, call = _begin("hook_answered")
     service = find(service_id)
-    hook_request = read_request(
-        _body(),
-        request.content_type,
-        service,
-        extensions=shell.settings.request_extensions_allowed,
-    )
-    if not hook_request.hook_matches_service:
-        log.info("hook_mismatch service=%s hook=%s", service.id, hook_request.hook)
-    return dict(shell.answer(hook_request, hook_request.as_of or _today()))
+    call.service = service.id
+    client = _admit(shell, call)
+    extensions = shell.settings.request_extensions_allowed
+    asked = read_request(_body(), request.content_type, service, extensions=extensions)
+    call.hook, call.instance = asked.hook, loggable_id(asked.instance)
+    if not asked.hook_matches_service:
+        log.info("hook_mismatch service=%s hook=%s", service.id, asked.hook)
+    check_size(asked, shell.settings)
+    call.watch.lap("read")
+    answered = shell.answers.consider(asked, asked.as_of or _today(), client, call.watch)
+    call.answered = answered
+    body = shell.answers.respond(answered)
+    call.watch.lap("answer")
+    if shell.records:
+        shell.records.keep_cards(answered, body, client)
+    return dict(body)
+
+
+@bp.post("/cds-services/<service_id>/feedback")
+@bp.post("/cds-services//<service_id>/feedback")
+def feedback(service_id: str) -> ResponseReturnValue:
+    """Store what clinicians did with cards, before it is acknowledged."""
+    shell, call = _begin("feedback_answered")
+    call.service = find(service_id).id
+    client = _admit(shell, call)
+    if shell.records is None:
+        raise NothingStored
+    batch = read_feedback(_body())
+    try:
+        shell.records.keep_feedback(batch, call.service, client)
+    except StorageUnavailable as error:
+        log.warning("feedback_not_stored fault=%s", error.fault)
+        shell.metrics.count_feedback("unavailable", len(batch.items))
+        raise
+    _count_feedback(shell.metrics, batch)
+    status, body = feedback_answer(batch)
+    return body, status
 
 
 @bp.get("/health")
 def health() -> dict[str, object]:
     """Say that the service answers, and which knowledge it answers with."""
     return {"status": "ok", "cdsHooks": PROTOCOL_VERSION, **_shell().versions}
+
+
+@bp.get("/ready")
+def ready() -> ResponseReturnValue:
+    """Say whether everything that a call needs is there; knowledge is since the start."""
+    records = _shell().records
+    loaded = {RULEBOOK: "ok", "drugs": "ok"}
+    if records is None:
+        return {"status": "ok", **loaded, "database": "off"}
+    try:
+        records.check()
+    except StorageUnavailable as error:
+        log.warning("database_unavailable fault=%s", error.fault)
+        body = {"status": "unavailable", **loaded, "database": "unavailable"}
+        return body, HTTPStatus.SERVICE_UNAVAILABLE, dict(error.headers)
+    return {"status": "ok", **loaded, "database": "ok"}
+
+
+@bp.get("/metrics")
+def metrics() -> ResponseReturnValue:
+    """Return the numbers of all worker processes, as Prometheus reads them."""
+    shell = _shell()
+    if not shell.settings.metrics:
+        raise from_status(HTTPStatus.NOT_FOUND)
+    return Response(shell.metrics.exposition(), content_type=CONTENT_TYPE)
+
+
+@bp.get("/openapi.json")
+def openapi() -> ResponseReturnValue:
+    """Return the description of this interface."""
+    return Response(description(), content_type="application/json")
+
+
+@bp.after_app_request
+def account(response: Response) -> Response:
+    """Log and count the call that ends here, whatever came of it."""
+    call: Call | None = g.pop("call", None)
+    if call is not None:
+        shell = _shell()
+        audit.write(call, response.status_code, shell.versions.get(RULEBOOK, ""))
+        if call.event == "hook_answered":
+            shell.metrics.count_call(call, response.status_code)
+    return response
+
+
+def _begin(event: str) -> tuple[Shell, Call]:
+    shell = _shell()
+    g.call = Call(event, Stopwatch(shell.settings.request_seconds))
+    return shell, g.call
+
+
+def _admit(shell: Shell, call: Call) -> Client:
+    """Return who calls; raise before the body is read when that is nobody we know."""
+    client = UNAUTHENTICATED
+    if shell.authenticator is not None:
+        authorization = request.headers.get("Authorization")
+        try:
+            client = shell.authenticator.authenticate(
+                authorization, request.path, datetime.now(UTC)
+            )
+        except Unauthorised as refusal:
+            call.reason, call.claimed = refusal.reason, refusal.client
+            raise
+        call.watch.lap("authenticate")
+    call.client, call.tenant = client.name, client.tenant or ""
+    shell.rate.take(client.name)
+    return client
+
+
+def _count_feedback(metrics: Metrics, batch: FeedbackBatch) -> None:
+    for outcome in ("accepted", "overridden"):
+        metrics.count_feedback(outcome, sum(item.outcome == outcome for item in batch.items))
+    metrics.count_feedback("refused", len(batch.refused))
 
 
 def _shell() -> Shell:

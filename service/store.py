@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple
 
 from alembic.util import CommandError
 from sqlalchemy import (
@@ -50,7 +51,7 @@ class StorageUnavailable(ServiceError, NonceStoreUnavailable):
 
     status = HTTPStatus.SERVICE_UNAVAILABLE
     code = "transient"
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "5"}  # seconds
+    headers: Mapping[str, str] = MappingProxyType({"Retry-After": "5"})  # seconds
 
     def __init__(self, fault: str) -> None:
         super().__init__(

@@ -39,13 +39,16 @@ HOMES: Mapping[str, frozenset[str]] = {
     "orjson": frozenset(
         {
             "service/app.py",
+            "service/audit.py",
             "service/checking.py",
             "service/envelope.py",
             "service/feedback.py",
+            "service/openapi.py",
             "service/reading_dosages.py",
             "service/replay_command.py",
         }
     ),
+    "prometheus_client": frozenset({"service/metrics.py"}),
     "pydantic": frozenset(
         {"service/clients.py", "service/conformance.py", "service/settings.py"}
     ),

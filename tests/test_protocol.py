@@ -12,10 +12,18 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from cards.case import Assessment
+from cards.chart import Chart
+from cards.evaluation import Evaluation
 from service.app import create_app
+from service.clients import Client
 from service.envelope import HookRequest, validator
 from service.errors import DataUnavailable, Issue
+from service.gather import Gathered
+from service.reading import Reading
+from service.response import Answered
 from service.settings import Settings
+from service.stopwatch import Stopwatch
 
 SIGN = "/cds-services/back-pain-order-sign"
 REQUEST: dict[str, Any] = {
@@ -39,11 +47,21 @@ class Answers:
         self.body: Mapping[str, object] = {"cards": []}
         self.failure: Exception | None = None
 
-    def __call__(self, request: HookRequest, today: date) -> Mapping[str, object]:
-        """Return the body, or fail."""
+    def consider(
+        self, request: HookRequest, today: date, _client: Client, _watch: Stopwatch
+    ) -> Answered:
+        """Find nothing, or fail."""
         self.calls.append((request, today))
         if self.failure:
             raise self.failure
+        chart = Chart(today=today)
+        patient = Assessment.of(chart)
+        return Answered(
+            request, Gathered(), Reading(chart=chart), patient, Evaluation(), plans=()
+        )
+
+    def respond(self, _answered: Answered) -> Mapping[str, object]:
+        """Return the body."""
         return self.body
 
 
@@ -56,7 +74,7 @@ def answers() -> Answers:
 def app(answers: Answers) -> Flask:
     return create_app(
         Settings(max_body_bytes=2000),
-        answer=answers,
+        answers=answers,
         versions={"rulebook": "abc", "drugs": "d"},
     )
 
@@ -131,7 +149,7 @@ def test_as_of_is_the_day_of_the_evaluation(client: FlaskClient, answers: Answer
 
 
 def test_as_of_is_ignored_where_it_is_not_allowed(answers: Answers) -> None:
-    app = create_app(Settings(allow_request_extensions=False), answer=answers)
+    app = create_app(Settings(allow_request_extensions=False), answers=answers)
     sent = REQUEST | {"extension": {"org.back-pain-cds.as-of": "1999-03-02"}}
 
     app.test_client().post(SIGN, json=sent)
@@ -149,7 +167,7 @@ def test_other_hook_than_the_path_says_is_answered_and_noted(
 
     assert response.status_code == 200
     assert [request.hook for request, _ in answers.calls] == ["patient-view"]
-    assert caplog.messages == ["hook_mismatch service=back-pain-order-sign hook=patient-view"]
+    assert caplog.messages[0] == "hook_mismatch service=back-pain-order-sign hook=patient-view"
 
 
 def test_unknown_service_is_404(client: FlaskClient) -> None:
@@ -247,7 +265,7 @@ def test_fault_of_ours_is_500_and_tells_nobody_its_message(
 
     assert assert_outcome(response, 500)["severity"] == "fatal"
     assert CANARY not in response.text
-    (message,) = caplog.messages
+    message = caplog.messages[0]
     assert message.startswith("internal_error type=KeyError at=tests.test_protocol:")
     assert CANARY not in caplog.text
 
@@ -303,7 +321,7 @@ def test_500_carries_cors_headers(client: FlaskClient, answers: Answers) -> None
 def test_only_listed_origins_are_allowed(
     answers: Answers, origin: str, allowed: str | None
 ) -> None:
-    app = create_app(Settings(cors_origins=("https://a.example",)), answer=answers)
+    app = create_app(Settings(cors_origins=("https://a.example",)), answers=answers)
 
     response = app.test_client().get("/cds-services", headers={"Origin": origin})
 
