@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from cards.chart import (
     Dosage,
     Drug,
     Encounter,
+    Identified,
     Measurement,
     MedicationUse,
     Order,
@@ -61,16 +63,19 @@ def case_of(rule: Rule, given: Mapping[str, Any]) -> Case:
 
     ``given`` may say: ``order`` (a drug in words, or a table with ``drug`` or ``service``),
     ``with_orders``, ``medications``, ``problems``, ``services``, ``measurements``,
-    ``allergies``, ``encounter``, ``age``, ``sex``, ``missing``, ``specialty`` and ``hook``.
+    ``allergies``, ``encounter``, ``age``, ``sex``, ``missing``, ``specialty``, ``hook`` and
+    ``limits``, the rule's numbers as a site has changed them.
     Days are dates or distances from 2026-03-02, such as ``-6w``.
     """
     table = _Table(rule.id, given)
     stated = table.take("order")
     order = NO_ORDER if stated is None else _order("order", 1, stated)
     hook = table.take("hook", "patient-view" if order is NO_ORDER else "order-sign")
+    changed = table.take("limits", {})
     chart = _chart(table, order)
     table.close()
-    return Case(Assessment.of(chart).view(order), rule.numbers, hook)
+    numbers = {**rule.numbers, **changed} if changed else rule.numbers
+    return Case(Assessment.of(chart).view(order), numbers, hook)
 
 
 def _chart(table: _Table, order: Order) -> Chart:
@@ -132,7 +137,7 @@ def _drug(text: str) -> Drug:
     drug = drugs.by_name(text)
     if drug is None:
         raise ExampleError(f"no drug of our table is called {text!r}")
-    return drug
+    return replace(drug, identified=Identified.CODE)  # named here, coded in a real order
 
 
 def _order(what: str, number: int, stated: Any) -> Order:

@@ -184,7 +184,7 @@ def _previous_dose(template: Template, case: Case, words: Mapping[str, str]) -> 
 
 
 def _regimen_of(use: MedicationUse) -> Regimen | None:
-    if len(use.dosages) != 1 or use.drug.identified is not Identified.CODE:
+    if len(use.dosages) != 1 or use.drug.identified is not Identified.CODE or not use.drug.code:
         return None
     (dosage,) = use.dosages
     amount, times = dosage.amount, dosage.times_per_day
