@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from cards import (
+    analgesics,
     antidepressants,
     breathing,
     buprenorphine,
@@ -12,6 +13,7 @@ from cards import (
     interventions,
     muscle_relaxants,
     neuropathic,
+    nsaid_safety,
     opioid_safety,
     opioids,
     procedures,
@@ -25,6 +27,7 @@ from cards.case import Case
 from cards.chart import Verdict
 
 FAMILIES: Final[tuple[Mapping[str, Callable[[Case], Verdict]], ...]] = (
+    analgesics.RULES,
     antidepressants.RULES,
     breathing.RULES,
     buprenorphine.RULES,
@@ -33,6 +36,7 @@ FAMILIES: Final[tuple[Mapping[str, Callable[[Case], Verdict]], ...]] = (
     interventions.RULES,
     muscle_relaxants.RULES,
     neuropathic.RULES,
+    nsaid_safety.RULES,
     opioid_safety.RULES,
     opioids.RULES,
     procedures.RULES,
