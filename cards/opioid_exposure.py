@@ -11,7 +11,6 @@ from cards.definitions import number
 from cards.dosing import daily_mme, days_with_refills
 from cards.maintenance import STOPPED, beside, is_maintained, treats_disorder
 from cards.medications import (
-    established,
     first_date,
     first_taken,
     in_use,
@@ -66,9 +65,10 @@ def tolerant(case: Case) -> bool | None:
     if MEDICATIONS in case.chart.missing:
         return None
     mme, unknown = 0.0, False
+    records = _records(case.chart)
     for use in case.in_use(OPIOIDS):
         daily = daily_mme(use)
-        taken = _days_taken(use, case.chart)
+        taken = _days_taken(use, records, case.chart.today)
         if taken is not None and taken < number("opioid.tolerant_days"):
             continue
         if taken is None or daily is None:
@@ -87,7 +87,10 @@ def for_pain(case: Case) -> tuple[MedicationUse, ...]:
 
 def long_term(case: Case) -> bool:
     """Say whether an opioid for pain has been in use for months."""
-    return any(established(use, case.chart) for use in for_pain(case))
+    longest = number("lookback.established_days")
+    records = _records(case.chart)
+    taken = (_days_taken(use, records, case.chart.today) for use in for_pain(case))
+    return any(days is not None and days >= longest for days in taken)
 
 
 def before(case: Case) -> Equivalents:
@@ -159,9 +162,16 @@ def _end(use: MedicationUse, today: date, active: bool) -> date | None:
     return supply_end(use) or (today if active else last_date(use))
 
 
-def _days_taken(use: MedicationUse, chart: Chart) -> int | None:
-    begin = first_taken(use, chart.medications, chart.today)
-    return None if begin is None else (chart.today - begin).days
+def _records(chart: Chart) -> tuple[MedicationUse, ...]:
+    return tuple(use for use in chart.medications if not OPIOIDS.isdisjoint(use.drug.classes))
+
+
+def _days_taken(
+    use: MedicationUse, records: tuple[MedicationUse, ...], today: date
+) -> int | None:
+    """Return for how long it has been taken, going back through fills without a gap."""
+    begin = first_taken(use, records, today)
+    return None if begin is None else (today - begin).days
 
 
 def _equivalents(uses: tuple[MedicationUse, ...]) -> Equivalents:

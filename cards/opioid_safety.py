@@ -11,7 +11,7 @@ from cards.circumstances import age
 from cards.definitions import number
 from cards.dosing import daily_mg, daily_mme, route_of, single_mg
 from cards.maintenance import is_treatment
-from cards.medications import fact, in_use, last_date, parenteral
+from cards.medications import fact, last_date, parenteral
 from cards.opioid_exposure import (
     Equivalents,
     after,
@@ -233,9 +233,7 @@ def _has_naloxone(case: Case) -> bool:
     for use in case.chart.medications:
         if "opioid-antagonist" in use.drug.classes and use.status not in _NOT_HAD:
             day = last_date(use)
-            if in_use(use, case.chart.today, for_safety=True):
-                return True
-            if day and is_recent(day, case.chart.today, case.limits["naloxone_days"]):
+            if day is None or is_recent(day, case.chart.today, case.limits["naloxone_days"]):
                 return True
     return False
 
