@@ -169,6 +169,11 @@ def exemption(order: Order, chart: Chart) -> Fact | None:
 
 def red_flags(chart: Chart, order: Order | None = None) -> tuple[Fact, ...]:
     """Return the signs of a serious cause, one of a kind, the most urgent first."""
+    return tuple(red_flags_by_term(chart, order).values())
+
+
+def red_flags_by_term(chart: Chart, order: Order | None = None) -> Mapping[str, Fact]:
+    """Return the signs of a serious cause by what they are, the most urgent first."""
     found: dict[str, Fact] = {}
     for term, fact in (
         *_flagged_problems(chart),
@@ -180,7 +185,7 @@ def red_flags(chart: Chart, order: Order | None = None) -> tuple[Fact, ...]:
     ):
         found.setdefault(term, fact)
     rank = {term: place for place, term in enumerate(_FLAGS)}
-    return tuple(found[term] for term in sorted(found, key=lambda t: rank.get(t, len(rank))))
+    return {term: found[term] for term in sorted(found, key=lambda t: rank.get(t, len(rank)))}
 
 
 def pregnancy(chart: Chart) -> Pregnancy | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from cards import circumstances
 from cards.case import NO_ORDER, Assessment, Case
 from cards.chart import Chart, Fact, Fires, Order, Silent
-from cards.rulebook import ADULTS, CHART, Indicator, Outcome, Rule, Rulebook
+from cards.rulebook import ADULTS, CHART, Indicator, Outcome, Rule, Rulebook, Source
 
 ADULT_YEARS = 18
 CHILDREN = "children"
@@ -25,6 +25,12 @@ class Finding:
     words: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()  # instead of the outcome's own
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """What the outcome rests on, the first one first."""
+        by_label = {source.label: source for source in self.rule.sources}
+        return tuple(by_label[label] for label in self.outcome.sources) or self.rule.sources
 
     @property
     def summary(self) -> str:

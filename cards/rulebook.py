@@ -79,6 +79,7 @@ class Outcome:
     suggestions_acute: tuple[str, ...] = ()
     suggestions_chronic: tuple[str, ...] = ()
     override_reasons: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()  # labels of the rule's sources, when it rests on some only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,6 +216,7 @@ def _outcome(name: str, entry: Mapping[str, Any], card: Mapping[str, Any]) -> Ou
         suggestions_acute=tuple((entry if own else card).get("suggestions-acute", ())),
         suggestions_chronic=tuple((entry if own else card).get("suggestions-chronic", ())),
         override_reasons=tuple(entry.get("override_reasons", card.get("override_reasons", ()))),
+        sources=tuple(entry.get("sources", ())),
     )
 
 

@@ -71,7 +71,7 @@ class Responder:
     def _card(self, plan: CardPlan, answered: Answered) -> Json:
         headline = plan.headline
         uuid = self._uuid(plan, answered.request)
-        source = headline.rule.sources[0]
+        source = headline.sources[0]
         card: Json = {
             "uuid": str(uuid),
             "summary": summary(plan),
@@ -242,7 +242,7 @@ def _also(finding: Finding) -> str:
 
 
 def _sources(finding: Finding) -> str:
-    labels = "; ".join(source.label for source in finding.rule.sources)
+    labels = "; ".join(source.label for source in finding.sources)
     return f"Source: {labels}. Rule status: {finding.rule.review['status']}."
 
 

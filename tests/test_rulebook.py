@@ -114,6 +114,22 @@ def test_suggestions_and_override_reasons_exist(rule: Rule) -> None:
 
 
 @each_rule
+def test_suggestions_a_rule_gives_exist(rule: Rule) -> None:
+    for example in rule.examples:
+        verdict = rule.decide(case_of(rule, example["given"]))
+        if isinstance(verdict, Fires):
+            assert set(verdict.suggestions) <= load_templates().keys()
+
+
+@each_rule
+def test_an_outcome_rests_on_sources_of_its_rule(rule: Rule) -> None:
+    labels = {source.label for source in rule.sources}
+
+    for outcome in rule.fires.values():
+        assert set(outcome.sources) <= labels, outcome.name
+
+
+@each_rule
 def test_a_warning_or_critical_can_be_overridden(rule: Rule) -> None:
     for outcome in rule.fires.values():
         if {"warning", "critical"} & {str(tier) for tier in outcome.tiers.values()}:
