@@ -220,7 +220,7 @@ def _second_step(case: Case) -> _Step:
     duloxetine = trials.get("duloxetine")
     at_target = [duloxetine.fact] if duloxetine and _is_at_target(duloxetine) else []
     done = bool(at_target) or _is_spent(case, "duloxetine") or _is_spent(case, "tramadol")
-    return _Step("duloxetine or tramadol", (*_spent_facts(tried), *at_target), done)
+    return _Step("duloxetine (or tramadol)", (*_spent_facts(tried), *at_target), done)
 
 
 def _care_step(case: Case) -> _Step:
