@@ -6,6 +6,8 @@ from datetime import date
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+import orjson
+
 from cards.chart import Amount, Code
 from cards.sig import PRODUCT_UNITS, unit_name
 
@@ -167,19 +169,24 @@ def coded(value: object) -> Coded:
     """Read a CodeableConcept, a lone Coding, an R5 CodeableReference or a plain string."""
     if isinstance(value, list):
         value = value[0] if value else None
-    if not isinstance(value, dict):
-        return Coded((), value.strip()) if isinstance(value, str) else _NOT_CODED
+    if isinstance(value, dict):
+        return _coded(orjson.dumps(value))
+    return Coded((), value.strip()) if isinstance(value, str) else _NOT_CODED
+
+
+@lru_cache(maxsize=8192)
+def _coded(written: bytes) -> Coded:
+    """Read a concept once: the same few stand in resource after resource."""
+    value = orjson.loads(written)
     concept = value.get("concept")
     if isinstance(concept, dict):
         value = concept
-    listed = value.get("coding", value)
     codes, displays = [], []
-    for coding in listed if type(listed) is list else objects(listed):
-        if isinstance(coding, dict):
-            if code := _code(coding.get("code")):
-                codes.append(Code(system_name(coding.get("system")), code))
-            if display := string(coding.get("display")):
-                displays.append(display)
+    for coding in objects(value.get("coding", value)):
+        if code := _code(coding.get("code")):
+            codes.append(Code(system_name(coding.get("system")), code))
+        if display := string(coding.get("display")):
+            displays.append(display)
     text = string(value.get("text")) or (displays[0] if displays else "")
     return Coded(tuple(codes), text, tuple(displays))
 

@@ -101,7 +101,7 @@ def _index(request: HookRequest, gathered: Gathered) -> Record:
         patient=f"Patient/{request.patient_id}",
         visit=_visit(request, gathered),
         drafts=by_reference(request.drafts),
-        stored=by_reference(_each_once(gathered.resources.values())),
+        stored=_stored(gathered.resources.values()),
         # The URNs of drafts have gone; a server that makes them uses the id.
         located={
             **{f"urn:uuid:{string(draft.get('id'))}": draft for draft in request.drafts},
@@ -110,15 +110,14 @@ def _index(request: HookRequest, gathered: Gathered) -> Record:
     )
 
 
-def _each_once(groups: Iterable[tuple[Resource, ...]]) -> Iterable[Resource]:
-    seen: set[tuple[str, str]] = set()
+def _stored(groups: Iterable[tuple[Resource, ...]]) -> dict[str, Resource]:
+    """Name every resource "Type/id"; one that came twice is kept once, as it came first."""
+    named: dict[str, Resource] = {}
     for group in groups:
         for resource in group:
-            name = string(resource.get("resourceType")), string(resource.get("id"))
-            if name not in seen:
-                yield resource
-            if name[1]:
-                seen.add(name)
+            kind, name = resource["resourceType"], string(resource.get("id"))
+            named.setdefault(f"{kind}/{name}" if name else f"{kind}#{len(named)}", resource)
+    return named
 
 
 def _visit(request: HookRequest, gathered: Gathered) -> str:

@@ -77,7 +77,26 @@ def large_request() -> bytes:
     return orjson.dumps(body)
 
 
-_DRUGS = ("197806", "310431", "313412", "596930", "198014", "1049621", "198045")
+# Two in five are drugs that our rules know; the others are what charts are full of.
+_KNOWN = ("197806", "310431", "313412", "596930", "198014", "1049621", "198045", "312615")
+_OTHER = (
+    "Lisinopril 10 MG Oral Tablet",
+    "Metformin hydrochloride 500 MG Oral Tablet",
+    "Atorvastatin 20 MG Oral Tablet",
+    "Levothyroxine sodium 0.05 MG Oral Tablet",
+    "Omeprazole 20 MG Delayed Release Oral Capsule",
+    "Amlodipine 5 MG Oral Tablet",
+    "Hydrochlorothiazide 25 MG Oral Tablet",
+    "Amoxicillin 500 MG Oral Capsule",
+    "Albuterol 0.09 MG/ACTUAT Metered Dose Inhaler",
+    "Losartan potassium 50 MG Oral Tablet",
+    "Simvastatin 40 MG Oral Tablet",
+    "Cetirizine hydrochloride 10 MG Oral Tablet",
+)
+_DRUGS = (
+    *({"coding": [{"system": RXNORM, "code": code}]} for code in _KNOWN),
+    *({"text": name} for name in _OTHER),
+)
 
 
 def _resource(number: int, patient: str) -> Json:
@@ -110,13 +129,12 @@ def _coding(system: str, code: str) -> Json:
 
 
 def _medication(shared: Json, number: int, day: str) -> Json:
-    code = _DRUGS[number // 4 % len(_DRUGS)]
     return {
         **shared,
         "resourceType": "MedicationRequest",
         "status": "completed",
         "intent": "order",
-        "medicationCodeableConcept": {"coding": [{"system": RXNORM, "code": code}]},
+        "medicationCodeableConcept": _DRUGS[number // 4 % len(_DRUGS)],
         "authoredOn": day,
         "dosageInstruction": [
             {

@@ -43,6 +43,7 @@ HOMES: Mapping[str, frozenset[str]] = {
             "service/checking.py",
             "service/envelope.py",
             "service/feedback.py",
+            "service/fhir.py",
             "service/openapi.py",
             "service/reading_dosages.py",
             "service/replay_command.py",
