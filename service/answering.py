@@ -14,10 +14,13 @@ from service.clients import UNAUTHENTICATED, Client
 from service.envelope import HookRequest
 from service.errors import DataUnavailable, InternalError, Issue
 from service.gather import DATA, Gathered, gather
+from service.limits import check_depth
 from service.reading import Reading, read_chart
 from service.response import Answered, Responder
 from service.settings import Settings
 from service.stopwatch import Stopwatch
+
+MOST_DEPTH = 200  # levels; orjson reads 1024 and writes 254
 
 
 class Answers(Protocol):
@@ -59,7 +62,7 @@ class Answering:
         """Read, evaluate and plan; raise :class:`DataUnavailable` when nothing can be said."""
         watch = watch or Stopwatch()
         gathered = self._gather(request, client, watch)
-        reading = read_chart(request, gathered, today)
+        reading = _read(request, gathered, today)
         patient = Assessment.of(reading.chart)
         evaluation = evaluate(self.book, patient, request.hook, reading.orders)
         _refuse_when_broken(evaluation)
@@ -96,6 +99,15 @@ class Answering:
                 f"Bundle says that there is nothing. Missing: {_named(gathered)}.",
             )
         )
+
+
+def _read(request: HookRequest, gathered: Gathered, today: date) -> Reading:
+    try:
+        return read_chart(request, gathered, today)
+    except TypeError:  # what orjson says of a value that it cannot write, to look it up
+        # Only now: to measure every call would take as long as to parse it.
+        check_depth(request.prefetch.values(), "prefetch", MOST_DEPTH)
+        raise
 
 
 def _refuse_when_broken(evaluation: Evaluation) -> None:

@@ -60,16 +60,14 @@ def check_size(request: HookRequest, settings: Settings) -> None:
         raise _too_many("drafts", "context.draftOrders", settings.most_drafts)
     if sum(map(_entries, request.prefetch.values())) > settings.most_resources:
         raise _too_many("resources", "prefetch", settings.most_resources)
-    # A suggestion repeats its draft, and what is repeated has to be written again. Prefetch is
-    # only read, and by nothing that minds depth; the parser itself stops at 1024 levels.
-    if _is_deeper(request.drafts, settings.most_depth):
+    check_depth(request.drafts, "context.draftOrders", settings.most_depth)
+
+
+def check_depth(values: Iterable[object], path: str, most: int) -> None:
+    """Raise when a value is nested too deeply to be written again, as a suggestion does."""
+    if _is_deeper(values, most):
         raise UnprocessableRequest(
-            Issue(
-                f"A draft is nested more than {settings.most_depth} levels deep.",
-                "context.draftOrders",
-                "Send FHIR orders, or have BACK_PAIN_CDS_MOST_DEPTH raised.",
-                "too-costly",
-            )
+            Issue(f"{path} is nested more than {most} levels deep.", path, "", "too-costly")
         )
 
 

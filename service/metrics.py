@@ -78,7 +78,11 @@ class Metrics:
         self._missing = counter("missing", "Data that could not be had.", "data")
         self._fhir = counter("fhir_calls", "Reads of FHIR servers.", "outcome")
         self._feedback = counter("feedback", "Feedback items.", "outcome")
-        self._dropped = counter("cards_dropped", "Cards that were never stored.")
+        self._dropped = prometheus.Counter(
+            "back_pain_cds_cards_dropped",
+            "Cards that were never stored.",
+            registry=self._registry,
+        )
         self._waiting = prometheus.Gauge(
             "back_pain_cds_cards_waiting",
             "Cards that are not stored yet.",
@@ -107,7 +111,7 @@ class Metrics:
         """Note how many cards wait to be stored, and how many were dropped just now."""
         self._waiting.set(waiting)
         if dropped:
-            self._dropped.add(amount=dropped)
+            self._dropped.inc(dropped)
 
     def exposition(self) -> bytes:
         """Return the numbers of all worker processes in the text format of Prometheus."""
