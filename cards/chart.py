@@ -90,11 +90,11 @@ class Drug:
     brand: str = ""
     identified: Identified = Identified.CODE
     doubt: str = ""  # set when code and text contradict each other
+    ingredient_names: frozenset[str] = field(init=False, repr=False, compare=False)
 
-    @property
-    def ingredient_names(self) -> frozenset[str]:
-        """The names of the active ingredients."""
-        return frozenset(ingredient.name for ingredient in self.ingredients)
+    def __post_init__(self) -> None:
+        names = frozenset(ingredient.name for ingredient in self.ingredients)
+        object.__setattr__(self, "ingredient_names", names)  # asked for at every turn
 
 
 @dataclass(frozen=True, slots=True)
