@@ -146,8 +146,8 @@ def test_a_release_without_its_name_says_so(tmp_path: Path) -> None:
             ),
             id="without strength",
         ),
-        pytest.param("captopril 25 MG Oral Tablet", None, id="unknown ingredient"),
-        pytest.param("{21 (captopril 25 MG Oral Tablet) } Pack", None, id="unknown pack"),
+        pytest.param("amlodipine 5 MG Oral Tablet", None, id="unknown ingredient"),
+        pytest.param("{21 (amlodipine 5 MG Oral Tablet) } Pack", None, id="unknown pack"),
         pytest.param("", None, id="empty"),
     ],
 )
