@@ -260,6 +260,11 @@ def test_text_names_a_set(text: str, name: str) -> None:
         ("asthma", "steroid-indication"),
         ("muscle spasm", "spasticity"),
         ("lumbar neuropathy", "gabapentinoid-indication"),
+        ("no history of cancer", "cancer"),
+        ("no history of cancer", "cancer-history"),
+        ("No history of opioid use disorder", "opioid-use-disorder"),
+        ("no history of seizures", "seizure"),
+        ("no history of peptic ulcer", "gi-ulcer"),
     ],
 )
 def test_text_does_not_name_a_set(text: str, name: str) -> None:
