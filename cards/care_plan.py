@@ -26,8 +26,8 @@ def therapy_stage_summary(case: Case) -> Verdict:
         return Silent(silence)
     now = case.history.standing
     steps = steps_of(next_steps(now), medicines=not now.pregnant)
-    if not any(step.short for step in steps):
-        steps = (*steps_of(("continue",), medicines=True), *steps)
+    if not any(step.short and step.says for step in steps):
+        steps += steps_of(("continue",), medicines=True)
     return Fires(
         _stage(now),
         facts=tuple(_facts(case)),

@@ -16,6 +16,7 @@ from cards.rulebook import load_rulebook
 from service.catalogue import find
 from service.envelope import read_request
 from tests.test_expected_findings import (
+    STEPS_FAILED,
     Change,
     adding,
     answering,
@@ -23,9 +24,10 @@ from tests.test_expected_findings import (
     changing,
     condition,
     done,
+    failed,
     leaving_out,
 )
-from tests.vignettes import concept, drug_order, patient, request
+from tests.vignettes import TODAY, concept, drug_order, patient, request
 
 Json = dict[str, Any]
 FINDINGS = "org.back-pain-cds.findings"
@@ -415,6 +417,22 @@ def test_the_lines_of_the_plan_fill_the_room_for_suggestions() -> None:
     ]
 
 
+def test_when_all_is_done_the_plan_goes_on_with_what_helps() -> None:
+    all_done = both(
+        STEPS_FAILED,
+        adding(
+            failed("tramadol", "835603", (50, 4), "2025-11-01", "2026-01-20"),
+            done("mdr", "Multidisciplinary pain rehabilitation", start="2025-12-01", end=TODAY),
+        ),
+        leaving_out("v001-cyclobenzaprine"),
+        changing("vignette-001", birthDate="1956-01-01"),
+    )
+    (card,) = opened("vignette-001", all_done)
+
+    assert card["summary"].endswith("next: reassessment of function")
+    assert section(card, "Next") == ["Continue what helps, and judge it by function."]
+
+
 # --- silence ------------------------------------------------------------------------------
 
 RESOLVED = changing(
@@ -478,23 +496,28 @@ def test_chronic_pain_on_the_problem_list_is_enough_when_the_visit_gives_no_reas
 # --- policy -------------------------------------------------------------------------------
 
 
-def findings_of(problems: list[str]) -> tuple[Finding, ...]:
+def findings_at(visit: str) -> tuple[Finding, ...]:
+    """Return what is found about chronic back pain and opioid use disorder at a visit."""
     book = load_rulebook()
-    rule = book.by_id["stay-active"]
-    case = case_of(rule, {"problems": problems})
+    given = {
+        "problems": ["chronic-back-pain", "opioid-use-disorder", "diabetes"],
+        "encounter": {"reason": visit},
+    }
+    case = case_of(book.by_id["stay-active"], given)
     return evaluate(book, case.view.patient, "patient-view", ()).findings
 
 
 def test_lines_without_their_headline_are_dropped() -> None:
-    found = findings_of(["opioid-use-disorder"]) + findings_of(["back-pain", "weight-loss"])
+    found = findings_at("diabetes")
 
+    assert "addiction-medicine-coordination" in {each.rule.id for each in found}
     assert settle(found, load_policy()) == ()
 
 
 def test_lines_join_their_headline_in_one_plan() -> None:
-    found = findings_of(["chronic-back-pain", "opioid-use-disorder"])
+    found = findings_at("chronic-back-pain")
     (card,) = plan(settle(found, load_policy()), "patient-view", load_policy())
 
     assert card.group == PLAN
     assert card.headline.rule.id == "therapy-stage-summary"
-    assert len(card.findings) == len(found)
+    assert {each.rule.id for each in card.findings} == {each.rule.id for each in found}
