@@ -1,6 +1,6 @@
 """One call from the request to the body of its answer; the pipeline reads top to bottom."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Protocol
 
@@ -13,6 +13,7 @@ from cards.suggestions import load_templates
 from service.clients import UNAUTHENTICATED, Client
 from service.envelope import HookRequest
 from service.errors import DataUnavailable, InternalError, Issue
+from service.fhir_access import FhirAccess
 from service.gather import DATA, Gathered, gather
 from service.limits import check_depth
 from service.reading import Reading, read_chart
@@ -40,7 +41,8 @@ class Answers(Protocol):
 class Answering:
     """Everything an answer needs that does not change between calls."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, fhir: FhirAccess | None = None) -> None:
+        self.fhir = fhir or FhirAccess(settings)
         self.book = load_rulebook()
         self.policy = load_policy()
         self.responder = Responder(self.book, self.policy, settings)
@@ -75,9 +77,10 @@ class Answering:
         """Return the body of the answer."""
         return self.responder.respond(answered)
 
-    def _gather(self, request: HookRequest, _client: Client, watch: Stopwatch) -> Gathered:
-        """Return what the client sent; it is who may have more read from its FHIR server."""
-        gathered = gather(request, request.service)
+    def _gather(self, request: HookRequest, client: Client, watch: Stopwatch) -> Gathered:
+        """Return what the client sent, and what its FHIR server had besides."""
+        source = self.fhir.source(request, client, watch.left)
+        gathered = gather(request, request.service, source)
         watch.lap("gather")
         return gathered
 
@@ -95,8 +98,9 @@ class Answering:
             Issue(
                 "Nothing about the patient could be read, so these orders cannot be checked.",
                 path="prefetch",
-                remedy="Send the prefetch keys that GET /cds-services names; null or an empty "
-                f"Bundle says that there is nothing. Missing: {_named(gathered)}.",
+                remedy="Send the prefetch keys that GET /cds-services names, or let them be "
+                "read from a fhirServer that is registered here; null or an empty Bundle says "
+                f"that there is nothing. Missing: {_named(gathered)}.",
             )
         )
 
@@ -127,9 +131,9 @@ def _named(gathered: Gathered) -> str:
     return ", ".join(sorted(gathered.missing | gathered.failed))
 
 
-def build(settings: Settings) -> Answers:
+def build(settings: Settings, count_fhir_call: Callable[[str], None]) -> Answers:
     """Return what answers calls, with every table and rule loaded and checked."""
-    return Answering(settings)
+    return Answering(settings, FhirAccess(settings, count_fhir_call))
 
 
 def versions() -> Mapping[str, str]:

@@ -97,11 +97,12 @@ def _shell(
     versions: Mapping[str, str] | None,
     store: Store | None,
 ) -> Shell:
+    metrics = Metrics()
     if answers is None:
         from service import answering  # noqa: PLC0415 - loads every table and rule
 
-        answers, versions = answering.build(settings), answering.versions()
-    metrics = Metrics()
+        answers = answering.build(settings, metrics.count_fhir_call)
+        versions = answering.versions()
     records = Records(store, metrics.watch_cards) if store else None
     if records:
         records.prepare()

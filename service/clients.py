@@ -45,6 +45,7 @@ class Client:
     tenant: str | None = None  # the organisation that the token named
     fhir_servers: frozenset[str] = frozenset()
     fhir_without_token: bool = False
+    private_network: bool = False
 
     def allows_fhir_server(self, url: str) -> bool:
         """Say whether this FHIR server is on the client's list, slash at the end or not."""
@@ -98,6 +99,7 @@ class TrustedClient(BaseModel):
     tenants: frozenset[Text] = frozenset()  # empty: any, or none
     fhir_servers: frozenset[Annotated[str, AfterValidator(_fhir_base)]] = frozenset()
     fhir_without_token: bool = False  # its FHIR servers may be asked without fhirAuthorization
+    private_network: bool = False  # they may stand on a private network
     key_is_public: bool = False  # said of test clients, in whose name anyone can sign
 
     @model_validator(mode="after")
@@ -126,7 +128,12 @@ class TrustedClient(BaseModel):
     def caller(self, tenant: str | None) -> Client:
         """Return who calls, without what only the check of a token needs."""
         return Client(
-            self.name, self.issuer, tenant, self.fhir_servers, self.fhir_without_token
+            self.name,
+            self.issuer,
+            tenant,
+            self.fhir_servers,
+            self.fhir_without_token,
+            self.private_network,
         )
 
 

@@ -1,18 +1,22 @@
-"""What the client sent along: every prefetch value in one of its four states.
+"""What the client sent along, in one of four states; what it did not send is read.
 
 A key that is absent or useless is missing, ``null`` or an empty Bundle is known to be empty,
-an OperationOutcome is a failure, and anything else is data, whatever its key is called.
+an OperationOutcome is a failure, and anything else is data, whatever its key is called. Only
+what is missing is read from the client's FHIR server, and the further pages of what came.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from itertools import islice
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import quote
 
 from service.catalogue import ServiceDefinition
 from service.envelope import HookRequest
 from service.fhir import EMPTY, first_object, number, objects, string, word
+from service.fhir_client import Pages, Query, next_link
 
 Json = dict[str, Any]
 
@@ -52,6 +56,21 @@ _KEYS: Mapping[str, frozenset[str]] = {
 _READ = frozenset({"Patient", "Encounter"})
 _HARMLESS = frozenset({"information", "success"})
 
+# What separates the parts of a search or of a path; an id that holds one may ask for more than
+# one patient, or for something else.
+_SEPARATORS = frozenset(",|$\\/?#&=%;")
+_DOTS = frozenset({".", ".."})
+
+_MOST_CONTINUED = 16  # keys of a call whose further pages are read; services ask for nine
+
+
+class Source(Protocol):
+    """Where missing data may be read."""
+
+    def read(self, queries: Mapping[str, Query]) -> Mapping[str, Pages]:
+        """Read all queries, and say of each what came of it."""
+        ...
+
 
 class _State(Enum):
     KNOWN = "known"  # data, or known to be empty
@@ -71,7 +90,14 @@ class _Answer:
     located: dict[str, Json] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     doubts: set[str] = field(default_factory=set)  # severities of OperationOutcomes
-    whole: bool = True
+    total: float = 0  # how many there are, by the server's own count
+    next: str | None = None  # where the next page is; empty if that was not said
+
+    @property
+    def whole(self) -> bool:
+        """Say whether this is all that there is."""
+        doubtful = bool(self.doubts - _HARMLESS)
+        return self.next is None and not doubtful and self.total <= len(self.resources)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +106,7 @@ class Gathered:
 
     resources: Mapping[str, tuple[Json, ...]] = field(default_factory=dict)
     missing: frozenset[str] = frozenset()  # absent, and not to be had
-    failed: frozenset[str] = frozenset()  # the client's own query failed
+    failed: frozenset[str] = frozenset()  # the client's own query failed, or ours
     incomplete: frozenset[str] = frozenset()  # keys of which only a part came
     located: Mapping[str, Json] = field(default_factory=dict)  # by a fullUrl such as urn:uuid
     unread: tuple[str, ...] = ()  # paths: "prefetch.conditions.entry[3]"
@@ -95,17 +121,18 @@ class Gathered:
         return names | {"medications"} if names >= _MEDICATIONS else names
 
 
-def gather(request: HookRequest, service: ServiceDefinition) -> Gathered:
-    """Sort the prefetch of a request by state."""
+def gather(
+    request: HookRequest, service: ServiceDefinition, source: Source | None = None
+) -> Gathered:
+    """Sort the prefetch of a request by state; with a source, read what is missing."""
     answers = {key: _answer(value, key) for key, value in request.prefetch.items()}
-    known, failed = set[str](), set[str]()
-    for key, answer in answers.items():
-        names = _KEYS.get(key.lower()) or _data_of(answer.types)
-        if answer.state is _State.KNOWN:
-            known |= names
-        elif answer.state is _State.FAILED:
-            failed |= names or {key}
-    failed -= known
+    if source is not None:
+        _complete(answers, request, service, source)
+    return _sorted(answers, service)
+
+
+def _sorted(answers: Mapping[str, _Answer], service: ServiceDefinition) -> Gathered:
+    known, failed = _states(answers)
     return Gathered(
         resources={key: tuple(answer.resources) for key, answer in answers.items()},
         missing=frozenset((DATA | set(service.prefetch)) - known - failed),
@@ -116,6 +143,93 @@ def gather(request: HookRequest, service: ServiceDefinition) -> Gathered:
         },
         unread=tuple(path for answer in answers.values() for path in answer.unread),
     )
+
+
+def _states(answers: Mapping[str, _Answer]) -> tuple[set[str], set[str]]:
+    """Name the data that is known, and the data whose query failed."""
+    known, failed = set[str](), set[str]()
+    for key, answer in answers.items():
+        names = _KEYS.get(key.lower()) or _data_of(answer.types)
+        if answer.state is _State.KNOWN:
+            known |= names
+        elif answer.state is _State.FAILED:
+            failed |= names or {key}
+    return known, failed - known
+
+
+def _complete(
+    answers: dict[str, _Answer],
+    request: HookRequest,
+    service: ServiceDefinition,
+    source: Source,
+) -> None:
+    """Read what is missing, and the pages that follow those which came."""
+    known, failed = _states(answers)
+    absent = {
+        key: query
+        for key, template in service.prefetch.items()
+        if key not in known | failed and (query := _query(template, request))
+    }
+    further = {key: Query(answer.next) for key, answer in answers.items() if answer.next}
+    further = dict(islice(further.items(), _MOST_CONTINUED))
+    fetched = source.read(absent | further) if absent or further else {}
+    for key, pages in fetched.items():
+        sent = answers.get(key)
+        answers[key] = _joined(sent if key in further else None, pages, key)
+        if sent is not None and key in absent:
+            answers[key].unread += sent.unread  # what came there was of no use
+
+
+def _query(template: str, request: HookRequest) -> Query | None:
+    """Fill a prefetch template in; None when it needs what this call does not have."""
+    ids = {"patientId": request.patient_id, "encounterId": request.encounter_id or ""}
+    for name, value in ids.items():
+        token = f"{{{{context.{name}}}}}"
+        if token in template:
+            if not _is_plain(value):
+                return None
+            template = template.replace(token, value)
+    if "{{" in template:
+        return None
+    kind = "Bundle" if "?" in template else template.partition("/")[0]
+    return Query(quote(template, safe="/?&=,:"), kind)
+
+
+def _is_plain(name: str) -> bool:
+    """Say whether an id is one, and nothing more than that."""
+    return (
+        name not in _DOTS
+        and name.isprintable()
+        and _SEPARATORS.isdisjoint(name)
+        and "".join(name.split()) == name != ""
+    )
+
+
+def _joined(answer: _Answer | None, pages: Pages, key: str) -> _Answer:
+    """Put the pages that were read behind what there is already."""
+    for page in pages.documents:
+        following = _answer(page, key)
+        answer = following if answer is None else _appended(answer, following)
+    if answer is None:
+        return _Answer(_State.FAILED)
+    if pages.fault is not None:
+        answer.next = ""
+    if not answer.resources and not answer.whole:
+        answer.state = _State.FAILED
+    return answer
+
+
+def _appended(answer: _Answer, following: _Answer) -> _Answer:
+    answer.resources += following.resources
+    answer.types |= following.types
+    answer.located |= following.located
+    answer.unread += following.unread
+    answer.doubts |= following.doubts
+    answer.total = max(answer.total, following.total)
+    if following.state is _State.KNOWN:
+        answer.state = _State.KNOWN
+    answer.next = following.next
+    return answer
 
 
 def _data_of(types: Iterable[str]) -> set[str]:
@@ -204,9 +318,9 @@ def _judge(answer: _Answer, bundle: Json) -> None:
     A server that found nothing may say so in a lone OperationOutcome: with a total of 0 and
     no error it is an empty answer.
     """
-    total, listed = number(bundle.get("total")), len(answer.resources)
-    more = any(word(link.get("relation")) == "next" for link in objects(bundle.get("link")))
-    answer.whole = not more and not answer.doubts - _HARMLESS and (total or 0) <= listed
-    if not answer.resources and (answer.doubts or answer.unread):
-        empty = total == 0 and answer.doubts <= _HARMLESS | {"warning"} and not answer.unread
+    answer.total = number(bundle.get("total")) or 0
+    answer.next = next_link(bundle)
+    if not answer.resources and (answer.doubts or answer.unread or not answer.whole):
+        harmless = answer.doubts <= _HARMLESS | {"warning"} and not answer.unread
+        empty = number(bundle.get("total")) == 0 and answer.next is None and harmless
         answer.state = _State.KNOWN if empty else _State.FAILED

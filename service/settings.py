@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     most_resources: int = Field(default=5_000, ge=1)  # in the prefetch of a call
     most_depth: int = Field(default=64, ge=8, le=200)  # of a draft; orjson writes 254
     request_seconds: float = Field(default=10, gt=0)
+    fhir_budget_seconds: float = Field(default=2, gt=0)  # for all FHIR reads of a call
+    fhir_connect_seconds: float = Field(default=0.5, gt=0)  # of these, for each connection
     calls_per_minute: int = Field(default=0, ge=0)  # a client and worker; 0: no limit
     clients_file: Path | None = None
     public_base_urls: Annotated[

@@ -44,6 +44,7 @@ HOMES: Mapping[str, frozenset[str]] = {
             "service/envelope.py",
             "service/feedback.py",
             "service/fhir.py",
+            "service/fhir_client.py",
             "service/openapi.py",
             "service/reading_dosages.py",
             "service/replay_command.py",
@@ -55,7 +56,9 @@ HOMES: Mapping[str, frozenset[str]] = {
     ),
     "pydantic_core": frozenset({"service/clients.py"}),
     "pydantic_settings": frozenset({"service/settings.py"}),
-    "requests": frozenset({"service/keys.py", "service/replay_command.py"}),
+    "requests": frozenset(
+        {"service/fhir_client.py", "service/keys.py", "service/replay_command.py"}
+    ),
     "rich": frozenset(
         {
             "service/checking.py",
@@ -73,7 +76,7 @@ HOMES: Mapping[str, frozenset[str]] = {
             "service/tables.py",
         }
     ),
-    "urllib3": frozenset({"service/keys.py"}),
+    "urllib3": frozenset({"service/fhir_client.py", "service/keys.py"}),
     "werkzeug": frozenset({"service/app.py"}),
 }
 
