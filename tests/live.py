@@ -79,7 +79,7 @@ def served(directory: Path, port: int | None = None, **settings: object) -> Iter
     chosen = {"PORT": port, "WORKERS": 1, "THREADS": 2, **_upper(settings)}
     environment = {f"{PREFIX}{name}": str(value) for name, value in chosen.items()}
     with (directory / f"log-{port}").open("w") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own command
+        process = subprocess.Popen(
             [sys.executable, "-m", "service.cli", "serve"],
             cwd=directory,
             env=os.environ | environment | {"PYTHONPATH": str(ROOT)},

@@ -18,8 +18,12 @@ from service.store import CardAnswer, Store
 from tests.live import FEEDBACK, REQUEST, SIGN, feedback_on, until
 
 AT = "2026-06-30T14:07:31Z"
-ACCEPTED = {"card": "1", "outcome": "accepted", "outcomeTimestamp": AT}
-ACCEPTED |= {"acceptedSuggestions": [{"id": "s"}]}
+ACCEPTED = {
+    "card": "1",
+    "outcome": "accepted",
+    "outcomeTimestamp": AT,
+    "acceptedSuggestions": [{"id": "s"}],
+}
 OVERRIDDEN = {"card": "2", "outcome": "overridden", "outcomeTimestamp": AT}
 LONG_AGO, FAR_AHEAD = (
     datetime.now(UTC) - timedelta(days=1),

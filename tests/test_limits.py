@@ -185,17 +185,17 @@ def test_pause_does_not_save_up_more_than_a_minute_of_calls() -> None:
     rate.take("a")
     clock.now += 3_600
 
-    taken = [rate.take("a") for _ in range(3)]
+    for _ in range(3):
+        rate.take("a")
 
-    assert len(taken) == 3
     with pytest.raises(TooManyCalls):
         rate.take("a")
 
 
 def test_no_limit_lets_everyone_call() -> None:
-    rate = RateLimit(0, Clock())
+    client = create_app(Settings(calls_per_minute=0)).test_client()
 
-    assert all(rate.take("a") is None for _ in range(10_000))
+    assert {client.get("/cds-services").status_code for _ in range(200)} == {200}
 
 
 def test_too_many_calls_are_429_at_every_door() -> None:

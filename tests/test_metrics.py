@@ -119,8 +119,8 @@ def test_what_is_missing_or_unread_is_counted_by_kind(client: FlaskClient) -> No
 def test_feedback_is_counted_by_outcome(client: FlaskClient) -> None:
     item = {"outcome": "overridden", "outcomeTimestamp": "2026-06-30T14:07:31Z"}
     accepted = {"outcome": "accepted", "acceptedSuggestions": [{"id": "s"}]}
-    items = [item | {"card": card} for card in "12"]
-    items += [items[0] | accepted, {"card": "4"}]
+    items: list[object] = [item | {"card": card} for card in "12"]
+    items += [{**item, **accepted, "card": "3"}, {"card": "4"}]
 
     client.post(FEEDBACK, json={"feedback": items})
 
