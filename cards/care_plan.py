@@ -8,7 +8,7 @@ from cards.case import Case
 from cards.chart import Fact, Fires, Silent, Verdict
 from cards.nonpharmacologic import injections
 from cards.record import of_this_visit, visit_reasons
-from cards.relevance import BACK_PAIN, Relevance
+from cards.relevance import BACK_PAIN, Phase, Relevance
 from cards.stages import WEEK, Pathway, Standing, next_steps
 from cards.steps import Step, proposed, steps_of
 from cards.tried import failed_words, never_tried, tried_lines
@@ -113,7 +113,8 @@ def _words(case: Case, now: Standing, steps: Iterable[Step]) -> Mapping[str, str
 
 
 def _stage_words(now: Standing) -> Iterator[str]:
-    yield now.acuity.phase.value if now.acuity.onset or now.acuity.chronic else "length unknown"
+    if now.acuity.phase is not Phase.UNKNOWN:
+        yield now.acuity.phase.value
     yield _length(now)
     if now.refractory:
         yield "refractory on maximal therapy"
