@@ -26,7 +26,7 @@ class SiteError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A site file, checked against the rulebook that it changes."""
+    """The rulebook and the policy as a site uses them, and what it adds."""
 
     book: Rulebook
     policy: Policy

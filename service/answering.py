@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Protocol
 
-from cards import drugs, terms
+from cards import definitions, drugs, terms
 from cards.case import Assessment
 from cards.evaluation import Evaluation, evaluate
-from cards.policy import load_policy, plan, settle
+from cards.policy import plan, settle
 from cards.rulebook import Rulebook, load_rulebook
 from cards.suggestions import load_templates
 from service.clients import UNAUTHENTICATED, Client
@@ -19,6 +19,7 @@ from service.limits import check_depth
 from service.reading import Reading, read_chart
 from service.response import Answered, Responder
 from service.settings import Settings
+from service.site import site_of
 from service.stopwatch import Stopwatch
 
 MOST_DEPTH = 200  # levels; orjson reads 1024 and writes 254
@@ -43,9 +44,10 @@ class Answering:
 
     def __init__(self, settings: Settings, fhir: FhirAccess | None = None) -> None:
         self.fhir = fhir or FhirAccess(settings)
-        self.book = load_rulebook()
-        self.policy = load_policy()
-        self.responder = Responder(self.book, self.policy, settings)
+        site = site_of(settings)
+        self.book, self.policy = site.book, site.policy
+        self.responder = Responder(site, site.canonical_base)
+        definitions.use(site.definitions)
         load_templates()
 
     def __call__(
@@ -136,10 +138,12 @@ def build(settings: Settings, count_fhir_call: Callable[[str], None]) -> Answers
     return Answering(settings, FhirAccess(settings, count_fhir_call))
 
 
-def versions() -> Mapping[str, str]:
-    """Return the versions of the knowledge, for ``/health``."""
-    return {
+def versions(settings: Settings) -> Mapping[str, str]:
+    """Return the versions of the knowledge and what the site changes, for ``/health``."""
+    known = {
         "rulebook": load_rulebook().version,
         "drugs": drugs.version(),
         "terms": terms.version(),
     }
+    changes = site_of(settings).changes
+    return {**known, "site": "; ".join(changes)} if changes else known

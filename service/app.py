@@ -102,7 +102,7 @@ def _shell(
         from service import answering  # noqa: PLC0415 - loads every table and rule
 
         answers = answering.build(settings, metrics.count_fhir_call)
-        versions = answering.versions()
+        versions = answering.versions(settings)
     records = Records(store, metrics.watch_cards) if store else None
     if records:
         records.prepare()

@@ -2,6 +2,7 @@
 
 import click
 
+from cards.site import SiteError
 from service.checking import check_command
 from service.clients import ClientsError
 from service.docs_command import docs_command
@@ -86,7 +87,7 @@ def _start(settings: Settings) -> None:
 
     try:
         server.serve(settings, started)
-    except (ClientsError, DatabaseUrlError) as error:
+    except (ClientsError, DatabaseUrlError, SiteError) as error:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {address}: {error.strerror}") from None

@@ -10,14 +10,13 @@ from cards.case import Assessment
 from cards.chart import Identified, Order
 from cards.evaluation import Evaluation, Finding, fill
 from cards.override_reasons import displays
-from cards.policy import PLAN, CardPlan, Policy
+from cards.policy import PLAN, CardPlan
 from cards.relevance import back_pain
-from cards.rulebook import Rulebook
+from cards.site import Site
 from cards.suggestions import Proposal, proposals
 from service.envelope import HookRequest
 from service.gather import Gathered
 from service.reading import Reading
-from service.settings import Settings
 from service.suggestions import Subject, suggestion
 
 FINDINGS = "org.back-pain-cds.findings"
@@ -42,13 +41,16 @@ class Answered:
 
 
 class Responder:
-    """Write answers for one rulebook and one set of settings."""
+    """Write answers for one site; ``base`` is where its code systems live."""
 
-    def __init__(self, book: Rulebook, policy: Policy, settings: Settings) -> None:
-        self._book = book
-        self._policy = policy
-        self._settings = settings
-        self._namespace = uuid5(NAMESPACE_URL, settings.canonical_base)
+    def __init__(self, site: Site, base: str) -> None:
+        self._book = site.book
+        self._policy = site.policy
+        self._reasons = {**displays(), **site.reasons}
+        self._links = site.links
+        self._topics = f"{base}/CodeSystem/rule"
+        self._reason_system = f"{base}/CodeSystem/override-reason"
+        self._namespace = uuid5(NAMESPACE_URL, base)
 
     def respond(self, answered: Answered) -> Json:
         """Return the body of the answer: cards, and what could not be evaluated."""
@@ -81,7 +83,7 @@ class Responder:
                 "label": source.label,
                 **({"url": source.url} if source.url else {}),
                 "topic": {
-                    "system": self._settings.topic_system,
+                    "system": self._topics,
                     "code": headline.rule.id,
                     "display": headline.rule.title,
                 },
@@ -92,6 +94,8 @@ class Responder:
             card |= {"suggestions": offered, "selectionBehavior": "any"}
         if reasons := list(self._override_reasons(headline)):
             card["overrideReasons"] = reasons
+        if links := self._links.get(headline.rule.id):
+            card["links"] = [dict(link) for link in links]
         card["extension"] = {FINDINGS: list(_findings(plan))}
         return card
 
@@ -123,8 +127,7 @@ class Responder:
 
     def _override_reasons(self, finding: Finding) -> Iterator[Json]:
         for code in finding.outcome.override_reasons:
-            system = self._settings.override_reason_system
-            yield {"system": system, "code": code, "display": displays()[code]}
+            yield {"system": self._reason_system, "code": code, "display": self._reasons[code]}
 
 
 def _asking(plan: CardPlan) -> Iterable[Finding]:

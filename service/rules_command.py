@@ -1,6 +1,7 @@
 """The command ``back-pain-cds rules``: the rulebook at a glance, and every card filled in."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 from rich.console import Console
@@ -11,8 +12,9 @@ from cards.case import Case
 from cards.chart import Fires
 from cards.evaluation import Finding
 from cards.examples import case_of
-from cards.policy import GROUPS, CardPlan
+from cards.policy import GROUPS, CardPlan, load_policy
 from cards.rulebook import Outcome, Rule, load_rulebook
+from cards.site import Site, SiteError, read_site
 from service.response import detail, summary
 
 HOOKS = ("patient-view", "order-select", "order-sign")
@@ -21,9 +23,16 @@ HOOKS = ("patient-view", "order-select", "order-sign")
 @click.command("rules")
 @click.argument("rule", required=False)
 @click.option("--preview", is_flag=True, help="Print every card in every outcome, filled in.")
-def rules_command(rule: str | None, *, preview: bool) -> None:
+@click.option(
+    "--site",
+    "site_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Show the rules as this site file changes them.",
+)
+def rules_command(rule: str | None, site_file: Path | None, *, preview: bool) -> None:
     """List the rules, or with a RULE only that one."""
-    book = load_rulebook()
+    site = _site(site_file)
+    book = site.book
     if rule and rule not in book.by_id:
         raise click.ClickException(f"There is no rule {rule}. Without a name, all are listed.")
     chosen = [book.by_id[rule]] if rule else book.rules
@@ -34,6 +43,16 @@ def rules_command(rule: str | None, *, preview: bool) -> None:
     else:
         console.print(_table(chosen))
         console.print(f"{len(chosen)} rules, rulebook {book.version}")
+    for change in site.changes:
+        console.print(f"[yellow]site:[/] {change}", soft_wrap=True)
+
+
+def _site(file: Path | None) -> Site:
+    book, policy = load_rulebook(), load_policy()
+    try:
+        return read_site(file, book, policy) if file else Site(book, policy)
+    except SiteError as fault:
+        raise click.ClickException(str(fault)) from None
 
 
 def _table(rules: list[Rule] | tuple[Rule, ...]) -> Table:

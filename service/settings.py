@@ -60,6 +60,7 @@ class Settings(BaseSettings):
     canonical_base: Annotated[str, AfterValidator(_web_address)] = (
         "https://example.org/back-pain-cds"
     )
+    site_file: Path | None = None
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ("*",)
     allow_request_extensions: bool | None = None  # None: on loopback, without clients
     metrics: bool = True
@@ -108,16 +109,6 @@ class Settings(BaseSettings):
         names = dict.fromkeys((self.host, "127.0.0.1", "localhost"))
         hosts = (f"[{name}]" if ":" in name else name for name in names)
         return tuple(f"http://{host}:{self.port}" for host in hosts)
-
-    @property
-    def override_reason_system(self) -> str:
-        """The code system of the override reasons."""
-        return f"{self.canonical_base}/CodeSystem/override-reason"
-
-    @property
-    def topic_system(self) -> str:
-        """The code system of the topics, which are the ids of the rules."""
-        return f"{self.canonical_base}/CodeSystem/rule"
 
 
 def read_settings(overrides: Mapping[str, object] | None = None) -> Settings:

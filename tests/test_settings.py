@@ -102,16 +102,6 @@ def test_request_extensions_can_be_set(*, allowed: bool) -> None:
     assert Settings(allow_request_extensions=allowed).request_extensions_allowed is allowed
 
 
-def test_code_systems_stand_under_the_canonical_base() -> None:
-    settings = Settings(canonical_base="https://cds.example.org/spine/")
-
-    assert settings.topic_system == "https://cds.example.org/spine/CodeSystem/rule"
-    assert (
-        settings.override_reason_system
-        == "https://cds.example.org/spine/CodeSystem/override-reason"
-    )
-
-
 def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACK_PAIN_CDS_CORS_ORIGINS", "https://a.example, https://b.example")
 

@@ -3,12 +3,21 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import orjson
 import pytest
+from click.testing import CliRunner
+from pydantic import SecretStr
 
 from cards import definitions
 from cards.policy import load_policy
 from cards.rulebook import Indicator, load_rulebook
 from cards.site import Site, SiteError, read_site
+from service.answering import Answering, versions
+from service.catalogue import find
+from service.cli import main
+from service.envelope import read_request
+from service.settings import Settings
+from tests.vignettes import drug_order, patient, request
 
 BOOK = load_rulebook()
 POLICY = load_policy()
@@ -152,3 +161,69 @@ def test_a_fault_is_named_with_its_place(site_file: Path, text: str, said: str) 
 def test_a_missing_file_is_named(site_file: Path) -> None:
     with pytest.raises(SiteError, match="cannot be read"):
         read_site(site_file, BOOK, POLICY)
+
+
+def test_the_example_file_is_fit_to_use() -> None:
+    site = read_site(Path(__file__).parent.parent / "docs/site.example.toml", BOOK, POLICY)
+
+    assert "serotonergic" not in site.book.by_id
+    assert site.book.by_id["allergy-on-record"].numbers["check_drafts"] == 1
+
+
+def test_the_service_answers_as_the_site_decides(site_file: Path) -> None:
+    site_file.write_text(
+        """
+        canonical_base = "https://hospital.example/cds"
+        [override_reasons.formulary]
+        display = "Required by the formulary"
+        [rules.systemic-corticosteroid]
+        override_reasons = ["formulary"]
+        links = [{ label = "Order set", url = "https://example.org/set", type = "absolute" }]
+        [rules.systemic-corticosteroid.outcomes.first-course]
+        order-sign = "critical"
+        """,
+        "utf-8",
+    )
+    answering = Answering(Settings(site_file=site_file, database_url=SecretStr("none")))
+    draft = drug_order("312615", dose=(2, "tablet"), every=(1, 1, "d"), days=5)
+    body = orjson.dumps(request("order-sign", patient("vignette-003"), [draft]))
+    asked = read_request(body, None, find("back-pain-order-sign"), extensions=True)
+    assert asked.as_of
+    (card,) = answering.respond(answering.consider(asked, asked.as_of))["cards"]  # type: ignore[misc]
+
+    system = "https://hospital.example/cds/CodeSystem"
+    assert card["indicator"] == "critical"
+    assert card["links"] == [
+        {"label": "Order set", "url": "https://example.org/set", "type": "absolute"}
+    ]
+    assert card["source"]["topic"]["system"] == f"{system}/rule"
+    assert card["overrideReasons"] == [
+        {
+            "system": f"{system}/override-reason",
+            "code": "formulary",
+            "display": "Required by the formulary",
+        }
+    ]
+
+
+def test_health_says_what_the_site_changes(site_file: Path) -> None:
+    site_file.write_text("[cards]\norder-sign = 3", "utf-8")
+
+    assert versions(Settings(site_file=site_file))["site"] == "cards.order-sign = 3"
+    assert "site" not in versions(Settings())
+
+
+def test_the_command_shows_the_rules_of_a_site(site_file: Path) -> None:
+    site_file.write_text("[rules.serotonergic]\noff = true", "utf-8")
+    result = CliRunner().invoke(main, ["rules", "--site", str(site_file)])
+
+    assert result.exit_code == 0
+    assert "rules.serotonergic.off = true" in result.output
+
+
+def test_the_command_names_a_fault_in_a_site_file(site_file: Path) -> None:
+    site_file.write_text("[rules.serotonergc]\noff = true", "utf-8")
+    result = CliRunner().invoke(main, ["rules", "--site", str(site_file)])
+
+    assert result.exit_code == 1
+    assert "Was 'serotonergic' meant?" in result.output
