@@ -125,6 +125,8 @@ def read_server(url: str) -> ServerAddress:
     path = found["path"]
     if any(segment in _DOTS for segment in path.split("/")):
         raise AddressRefused("the path has dots for a segment")
+    if found["port"] and int(found["port"]) not in _PORTS:
+        raise AddressRefused("no port")
     origin = _origin(found["scheme"], url.split("/")[2])
     host = found["host"].lower().strip("[]")
     _check_host(host, bracketed=found["host"].startswith("["))
@@ -172,12 +174,12 @@ def resolve(host: str, port: int, reach: Reach, lookup: Lookup = look_up) -> Seq
 
 
 def _origin(scheme: str, netloc: str) -> str:
-    """Return scheme, host and port in one spelling; raise ValueError for a bad port."""
+    """Return scheme, host and port in one spelling; raise ValueError when it has none."""
     scheme, netloc = scheme.lower(), netloc.lower()
     if "@" in netloc:
         raise AddressRefused("a user in the address")
     port = urlsplit(f"//{netloc}").port
-    if port is not None and port not in _PORTS:
+    if port == 0:
         raise AddressRefused("no port")
     default = {"https": 443, "http": 80}.get(scheme)
     bare = netloc.rpartition(":")[0] if port is not None else netloc.removesuffix(":")

@@ -18,13 +18,12 @@ from typing import Any, Literal, NamedTuple
 import orjson
 import requests
 import urllib3
-from requests.adapters import DEFAULT_CA_BUNDLE_PATH, HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError, ProtocolError
-from urllib3.util.connection import create_connection
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import ProtocolError
 
-from service.addresses import AddressRefused, Lookup, Reach, ServerAddress, look_up, resolve
+from service.addresses import AddressRefused, Lookup, Reach, ServerAddress, look_up
 from service.fhir import objects, word
+from service.fhir_connections import JudgedAdapter, this_thread, trust
 
 MOST_PAGES = 50  # of one query
 CHUNK = 1 << 16  # bytes
@@ -122,13 +121,19 @@ class FhirClient:
     """Reads FHIR servers; threads share its connections, and calls share its threads."""
 
     def __init__(
-        self, limits: FhirLimits | None = None, threads: int = 64, lookup: Lookup = look_up
+        self,
+        limits: FhirLimits | None = None,
+        threads: int = 64,
+        lookup: Lookup = look_up,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self._limits = limits or FhirLimits()
         # Threads are started when they are needed: there are none to lose when a process forks.
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="fhir")
-        trust = _trust()
-        self._adapters = {reach: _Adapter(reach, lookup, trust, threads) for reach in Reach}
+        context = context or trust()
+        self._adapters = {
+            reach: JudgedAdapter(reach, lookup, context, threads) for reach in Reach
+        }
 
     def read(
         self, server: FhirServer, queries: Mapping[str, Query], seconds: float = float("inf")
@@ -142,9 +147,15 @@ class FhirClient:
             _end(future, read)
         return {key: read.pages() for key, read in reads.items()}
 
+    def close(self) -> None:
+        """Let threads and connections go."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        for adapter in self._adapters.values():
+            adapter.close()
+
     def _follow(self, read: "_Read") -> None:
         """Read a query and the pages that follow; the last thing noted is how it ended."""
-        _running.read = read
+        this_thread.note = read.use
         target: str | None = read.query.target
         seen: set[str] = set()
         while target is not None:
@@ -180,7 +191,8 @@ class FhirClient:
                 OSError,
                 ValueError,
             ) as error:
-                outcome = _fault(error)
+                # Whatever it is called, it came of being abandoned.
+                outcome = _fault(error) if read.allowance.left > 0 else "timeout"
         read.calls.append(outcome)
         return outcome
 
@@ -217,14 +229,22 @@ class _Allowance:
         return self._deadline - time.monotonic()
 
     def take_octets(self, number: int) -> bool:
+        """Take so many, or none if there are not so many left."""
         with self._lock:
-            self._octets -= number
-            return self._octets >= 0
+            fits = number <= self._octets
+            self._octets -= number if fits else 0
+            return fits
+
+    def give_octets_back(self, number: int) -> None:
+        with self._lock:
+            self._octets += number
 
     def take_resources(self, number: int) -> bool:
+        """Take so many, or none if there are not so many left."""
         with self._lock:
-            self._resources -= number
-            return self._resources >= 0
+            fits = number <= self._resources
+            self._resources -= number if fits else 0
+            return fits
 
 
 class _Read:
@@ -238,6 +258,9 @@ class _Read:
         self.calls: list[Outcome] = []
         self.connection: HTTPConnection | None = None
         self._fault: Outcome | None = "timeout"  # until it has ended
+
+    def use(self, connection: HTTPConnection) -> None:
+        self.connection = connection
 
     def end(self, fault: Outcome | None) -> None:
         self._fault = fault
@@ -255,9 +278,6 @@ class _Read:
         if self._fault == "timeout" and calls[-1:] != ("timeout",):
             calls += ("timeout",)
         return Pages(tuple(self.documents), self._fault, calls)
-
-
-_running = threading.local()  # .read: what this thread reads
 
 
 def _end(future: "Future[None]", read: _Read) -> None:
@@ -297,9 +317,10 @@ def _take_body(response: requests.Response, read: _Read) -> Outcome:
     """Read the body as it comes, and keep it if it is what was asked for."""
     body = bytearray()
     while chunk := response.raw.read1(CHUNK, decode_content=True):
-        body += chunk
         if not read.allowance.take_octets(len(chunk)):
+            read.allowance.give_octets_back(len(body))
             return "too-large"
+        body += chunk
         if read.allowance.left <= 0:
             return "timeout"
     try:
@@ -343,81 +364,3 @@ def _fault(error: Exception) -> Outcome:
             return "unreachable"
         case _:  # while the body was read
             return "truncated"
-
-
-def _trust() -> ssl.SSLContext:
-    """Return whom TLS trusts: the authorities of the system, and those that requests brings.
-
-    Loaded once, because it takes as long as a read.
-    """
-    context = ssl.create_default_context()
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    return context
-
-
-class _Adapter(HTTPAdapter):
-    """Keeps connections that were made to judged addresses only.
-
-    Used without a session, so that there are no redirects, cookies, proxies or ``.netrc``.
-    """
-
-    def __init__(self, reach: Reach, lookup: Lookup, trust: ssl.SSLContext, size: int) -> None:
-        self._trust = trust
-        super().__init__(pool_maxsize=size)
-        self.poolmanager.pool_classes_by_scheme = _pool_classes(reach, lookup)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        """Give every connection the same trust."""
-        super().init_poolmanager(*args, **kwargs, ssl_context=self._trust)
-
-    def cert_verify(self, *_: object) -> None:
-        """Leave the certificates to the context; they would be read for every connection."""
-
-
-def _pool_classes(reach: Reach, lookup: Lookup) -> dict[str, Any]:
-    """Return urllib3 connections that look up, judge, and connect to what they judged.
-
-    The name stays the one that TLS checks and that the Host header tells.
-    """
-
-    class Plain(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            return _connect(self, reach, lookup)
-
-        def request(self, *args: Any, **kwargs: Any) -> None:
-            _running.read.connection = self
-            super().request(*args, **kwargs)
-
-    class Secure(Plain, HTTPSConnection):
-        pass
-
-    class PlainPool(urllib3.HTTPConnectionPool):
-        ConnectionCls = Plain
-
-    class SecurePool(urllib3.HTTPSConnectionPool):
-        ConnectionCls = Secure
-
-    return {"http": PlainPool, "https": SecurePool}
-
-
-def _connect(connection: HTTPConnection, reach: Reach, lookup: Lookup) -> socket.socket:
-    """Connect to the first address that answers; its name is looked up and judged each time."""
-    end = time.monotonic() + (connection.timeout or 0)
-    fault: OSError = TimeoutError()
-    try:
-        addresses = resolve(connection.host, connection.port, reach, lookup)
-    except OSError as error:  # no such name
-        raise NewConnectionError(connection, type(error).__name__) from None
-    for address in addresses:
-        left = end - time.monotonic()
-        if left <= 0:
-            break
-        try:
-            return create_connection(
-                (address, connection.port), left, socket_options=connection.socket_options
-            )
-        except OSError as error:
-            fault = error
-    if isinstance(fault, TimeoutError):
-        raise ConnectTimeoutError(connection, "timed out")
-    raise NewConnectionError(connection, type(fault).__name__)

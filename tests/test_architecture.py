@@ -57,7 +57,12 @@ HOMES: Mapping[str, frozenset[str]] = {
     "pydantic_core": frozenset({"service/clients.py"}),
     "pydantic_settings": frozenset({"service/settings.py"}),
     "requests": frozenset(
-        {"service/fhir_client.py", "service/keys.py", "service/replay_command.py"}
+        {
+            "service/fhir_client.py",
+            "service/fhir_connections.py",
+            "service/keys.py",
+            "service/replay_command.py",
+        }
     ),
     "rich": frozenset(
         {
@@ -76,7 +81,9 @@ HOMES: Mapping[str, frozenset[str]] = {
             "service/tables.py",
         }
     ),
-    "urllib3": frozenset({"service/fhir_client.py", "service/keys.py"}),
+    "urllib3": frozenset(
+        {"service/fhir_client.py", "service/fhir_connections.py", "service/keys.py"}
+    ),
     "werkzeug": frozenset({"service/app.py"}),
 }
 
