@@ -14,6 +14,7 @@ log = logging.getLogger("back_pain_cds")
 
 _FLUSH_SECONDS = 3.0
 _LONGEST_PAUSE = 30.0
+_LINGER_SECONDS = 0.1
 
 
 class CardStore(Protocol):
@@ -118,9 +119,14 @@ class CardWriter:
         """Wait for cards; an empty list means that all is done and the writer stops."""
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._stopping)
+            # One transaction for many calls costs hardly more than for one.
+            self._changed.wait_for(self._is_due, timeout=_LINGER_SECONDS)
             batch = [self._queue.popleft() for _ in range(min(self._batch, len(self._queue)))]
             self._writing = len(batch)
             return batch
+
+    def _is_due(self) -> bool:
+        return self._stopping or len(self._queue) >= self._batch
 
     def _done(self) -> None:
         with self._changed:
