@@ -10,6 +10,7 @@ from cards.definitions import number
 from cards.dosing import daily_mg, days_with_refills
 from cards.drug_classes import classes_of
 from cards.kidney import DIALYSIS, EGFR
+from cards.maois import MAOI, maois
 from cards.medications import fact, last_date, systemic
 from cards.record import active_problems, dated_fact, is_recent, problem_fact, start
 from cards.relevance import Relevance
@@ -31,7 +32,7 @@ TCA_CAUTIONS: Final = tuple(map(known, ("glaucoma-angle-closure", "urinary-reten
 
 DULOXETINE: Final = "duloxetine"
 CYP1A2_INHIBITOR: Final = "cyp1a2-inhibitor"
-MAOI: Final = "maoi"
+THIORIDAZINE: Final = "thioridazine"
 UPTAKE_INHIBITORS: Final = frozenset({"snri", "ssri"})
 # Tertiary amines, which the sources call harder to tolerate than nortriptyline.
 TERTIARY: Final = frozenset({"amitriptyline", "imipramine"})
@@ -102,9 +103,8 @@ def duloxetine_interaction(case: Case) -> Verdict:
     if not others:
         return Silent("no-partner")
     facts, words = tuple(map(fact, others)), {"other": _listed(_names(others))}
-    if any(MAOI in use.drug.classes for use in (case.use, *others)):
-        return Fires("maoi", facts, words)
-    return Fires("cyp1a2", facts, words)
+    classes = case.drug.classes.union(*(use.drug.classes for use in others))
+    return Fires(_interaction(classes), facts, words)
 
 
 def tca_place_dose(case: Case) -> Verdict:
@@ -131,8 +131,7 @@ def tca_safety(case: Case) -> Verdict:
     """Warn of a tricyclic where the labels and the Beers criteria advise against it."""
     if not systemic(case.use):
         return Silent("local-route")
-    inhibitors = tuple(filter(systemic, case.beside((MAOI,))))
-    if inhibitors:
+    if inhibitors := maois(case):
         words = {"other": _listed(_names(inhibitors))}
         return Fires("maoi", tuple(map(fact, inhibitors)), words)
     if heart := dict(_heart_risks(case)):
@@ -222,9 +221,15 @@ def _organ_risks(case: Case) -> Iterator[tuple[str, Fact]]:
 
 
 def _partners(case: Case) -> tuple[MedicationUse, ...]:
-    ordered = DULOXETINE in case.drug.classes
-    wanted = (CYP1A2_INHIBITOR, MAOI) if ordered else (DULOXETINE,)
-    return tuple(filter(systemic, case.beside(wanted)))
+    if DULOXETINE not in case.drug.classes:
+        return case.beside((DULOXETINE,))
+    others = case.beside((CYP1A2_INHIBITOR, THIORIDAZINE))
+    return (*maois(case), *filter(systemic, others))
+
+
+def _interaction(classes: frozenset[str]) -> str:
+    """Name the outcome by the most serious partner."""
+    return next((name for name in (MAOI, THIORIDAZINE) if name in classes), "cyp1a2")
 
 
 def _missing_steps(case: Case) -> Iterator[str]:

@@ -1,16 +1,17 @@
 """Rules about muscle relaxants."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from cards.case import Case
 from cards.chart import Code, Fact, Fires, MedicationUse, Problem, Silent, Verdict
 from cards.circumstances import age, latest, pregnancy
 from cards.dosing import daily_mg, days_with_refills, single_mg
+from cards.drug_classes import classes_of
+from cards.maois import maois
 from cards.medications import (
     fact,
     in_use,
-    last_date,
     parenteral,
     same_medicine,
     spans,
@@ -35,6 +36,7 @@ HEART_AND_THYROID: Final = tuple(
 TIZANIDINE: Final = "tizanidine"
 CYCLOBENZAPRINE: Final = "cyclobenzaprine"
 INHIBITOR: Final = "cyp1a2-inhibitor"
+WEAK_INHIBITOR: Final = "other-cyp1a2-inhibitor"
 CLEARED: Final = frozenset({"ciprofloxacin"})  # taken as a course, and then gone
 # Sedating classes that tizanidine adds to, in words for a summary.
 SEDATIVES: Final = {
@@ -113,25 +115,24 @@ def tizanidine_cyp1a2(case: Case) -> Verdict:
     if not systemic(case.use):
         return Silent("local-route")
     if TIZANIDINE in case.drug.ingredient_names:
-        found = [use for use in case.beside((INHIBITOR,)) if _still_acts(use, case)]
-        outcome = "tizanidine-ordered"
-    elif INHIBITOR in case.drug.classes:
-        relaxants = case.beside(("muscle-relaxant",))
-        found = [use for use in relaxants if TIZANIDINE in use.drug.ingredient_names]
-        outcome = "inhibitor-ordered"
-    else:
+        strong, weak = _acting(case, INHIBITOR), _acting(case, WEAK_INHIBITOR)
+        outcome = "tizanidine-ordered" if strong else "with-weaker-inhibitor"
+        return _together(outcome, strong or weak)
+    if case.drug.classes.isdisjoint({INHIBITOR, WEAK_INHIBITOR}):
         return Silent("another-relaxant")
-    if not found:
-        return Silent("not-together")
-    other = " and ".join(sorted(min(use.drug.ingredient_names) for use in found))
-    return Fires(outcome, tuple(map(fact, found)), {"other": other})
+    relaxants = case.beside(("muscle-relaxant",))
+    tizanidine = [use for use in relaxants if TIZANIDINE in use.drug.ingredient_names]
+    strong_ordered = INHIBITOR in case.drug.classes
+    return _together(
+        "inhibitor-ordered" if strong_ordered else "with-weaker-inhibitor", tizanidine
+    )
 
 
 def cyclobenzaprine_contra(case: Case) -> Verdict:
     """Warn of cyclobenzaprine where its label contraindicates it."""
     if CYCLOBENZAPRINE not in case.drug.ingredient_names:
         return Silent("another-relaxant")
-    if inhibitors := (*case.beside(("maoi",)), *_recent_maois(case)):
+    if inhibitors := maois(case):
         other = min(inhibitors[0].drug.ingredient_names)
         return Fires("maoi", tuple(map(fact, inhibitors)), {"other": other})
     found = tuple(_heart_and_thyroid(case))
@@ -284,6 +285,25 @@ def _in_words(sedatives: tuple[MedicationUse, ...]) -> str:
     return f"{', '.join(first)} and {last}" if first else last
 
 
+def _acting(case: Case, drug_class: str) -> list[MedicationUse]:
+    return [use for use in case.beside((drug_class,)) if _still_acts(use, case)]
+
+
+def _together(outcome: str, others: Sequence[MedicationUse]) -> Verdict:
+    if not others:
+        return Silent("not-together")
+    names = dict.fromkeys(_interacting(use) for use in others)
+    words = {"other": " and ".join(sorted(names))}
+    return Fires(outcome, tuple(map(fact, others)), words)
+
+
+def _interacting(use: MedicationUse) -> str:
+    """Name the ingredient that matters, of a contraceptive the estrogen."""
+    names = use.drug.ingredient_names
+    wanted = (name for name in names if classes_of(name) & {INHIBITOR, WEAK_INHIBITOR})
+    return min(wanted, default=min(names))
+
+
 def _still_acts(use: MedicationUse, case: Case) -> bool:
     if not systemic(use):
         return False
@@ -293,16 +313,6 @@ def _still_acts(use: MedicationUse, case: Case) -> bool:
     return (
         is_recent(end, case.chart.today, case.limits["cleared_days"]) or end > case.chart.today
     )
-
-
-def _recent_maois(case: Case) -> Iterator[MedicationUse]:
-    """Yield inhibitors of monoamine oxidase that were stopped, but still act."""
-    today = case.chart.today
-    for use in case.chart.medications:
-        if "maoi" in use.drug.classes and use.status in {"stopped", "completed"}:
-            day = last_date(use)
-            if day and is_recent(day, today, case.limits["maoi_days"]):
-                yield use
 
 
 def _heart_and_thyroid(case: Case) -> Iterator[tuple[Problem, str]]:

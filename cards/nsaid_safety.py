@@ -1,12 +1,14 @@
 """Rules about the safety of NSAIDs: heart, gut, bleeding, kidneys, pregnancy, duplicates."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from cards import ketorolac
 from cards.case import Case
 from cards.chart import (
     Chart,
+    Drug,
     Fact,
     Fires,
     Measurement,
@@ -20,6 +22,7 @@ from cards.circumstances import age, latest, pregnancy
 from cards.courses import is_single
 from cards.definitions import number
 from cards.dosing import daily_mg, route_of
+from cards.heparins import HEPARIN, Purpose, purpose
 from cards.medications import fact, systemic
 from cards.nsaids import (
     CHRONIC_KIDNEY_DISEASE,
@@ -49,13 +52,16 @@ DIALYSIS: Final = known("dialysis")
 SEVERE_KIDNEY_CODES: Final = ("N18.4", "N18.5", "N18.6")
 ANTICOAGULANT: Final = "anticoagulant"
 ANTICOAGULANTS: Final = frozenset({ANTICOAGULANT})
+HEPARINS: Final = frozenset({HEPARIN})
 RAISES_BLEEDING: Final = frozenset({"corticosteroid", "ssri", "antiplatelet", "aspirin"})
-PROTON_PUMP_INHIBITORS: Final = frozenset(
-    {
-        "omeprazole", "esomeprazole", "lansoprazole", "dexlansoprazole", "pantoprazole",
-        "rabeprazole",
-    }
-)  # fmt: skip
+PROTON_PUMP_INHIBITOR: Final = "proton-pump-inhibitor"
+RENIN_BLOCKERS: Final = frozenset({"ace-inhibitor", "angiotensin-receptor-blocker"})
+DIURETICS: Final = frozenset({"diuretic"})
+# What a heparin that is not known to treat a clot comes to, the more serious first.
+MILDER: Final = {
+    Purpose.UNKNOWN: "heparin-dose-unknown",
+    Purpose.PREVENTION: "preventive-heparin",
+}
 NO_SYSTEMIC_NSAID: Final = "no-systemic-nsaid"
 MOST_NAMED: Final = 2
 LONG_AGO_DAYS: Final = 36525  # any age of a result
@@ -96,20 +102,36 @@ def nsaid_duplicate(case: Case) -> Verdict:
 def nsaid_anticoagulant(case: Case) -> Verdict:
     """Warn when an NSAID and an anticoagulant would be taken together."""
     if ANTICOAGULANT in case.drug.classes:
-        return _anticoagulant_ordered(case)
+        return _anticoagulant_ordered(case, Purpose.TREATMENT)
+    if HEPARIN in case.drug.classes:
+        return _anticoagulant_ordered(case, purpose(case.use, case.limits))
     if not systemic_nsaid(case.use):
         return Silent(NO_SYSTEMIC_NSAID)
-    others = _anticoagulants(case)
-    if not others:
-        return Silent("no-anticoagulant")
-    outcome = "ketorolac" if is_ketorolac(case.use) else "nsaid"
-    return Fires(outcome, tuple(map(_standing, others)), {"other": others[0].drug.label})
+    heparins = _heparins(case)
+    treating = (*_anticoagulants(case), *heparins[Purpose.TREATMENT])
+    if treating:
+        return _beside("ketorolac" if is_ketorolac(case.use) else "nsaid", treating)
+    for why, outcome in MILDER.items():
+        if heparins[why]:
+            return _beside(outcome, heparins[why])
+    return Silent("no-anticoagulant")
 
 
 def nsaid_renal(case: Case) -> Verdict:
-    """Warn of an NSAID when the kidneys work badly; say so when nobody knows how well."""
+    """Warn of an NSAID when the kidneys work badly, or when other medicines strain them."""
     if not systemic_nsaid(case.use):
         return Silent(NO_SYSTEMIC_NSAID)
+    verdict, strain = _by_kidneys(case), _strain(case)
+    if not strain:
+        return verdict
+    facts = tuple(map(_standing, strain))
+    if isinstance(verdict, Silent):
+        words = {"others": _listed(dict.fromkeys(use.drug.label for use in strain))}
+        return Fires("triple", facts, words)
+    return replace(verdict, facts=(*verdict.facts, *facts), notes=("triple",))
+
+
+def _by_kidneys(case: Case) -> Verdict:
     for term in (ACUTE_KIDNEY_INJURY, DIALYSIS):
         for problem in active_problems(case.chart, (term,)):
             return Fires("severe", (problem_fact(problem, term),), {"finding": title(term)})
@@ -187,7 +209,7 @@ def _kidney_risk(chart: Chart) -> Iterator[tuple[str, Fact]]:
 
 
 def _anticoagulants(case: Case) -> tuple[MedicationUse, ...]:
-    return (*staying(case, ANTICOAGULANTS), *case.drafted(ANTICOAGULANTS))
+    return _with_drafts(case, ANTICOAGULANTS)
 
 
 def _has_ulcer(case: Case) -> bool:
@@ -196,10 +218,8 @@ def _has_ulcer(case: Case) -> bool:
 
 def _is_protected(case: Case) -> bool:
     """Say whether a proton-pump inhibitor is taken, or is part of the product itself."""
-    return any(
-        use.drug.ingredient_names & PROTON_PUMP_INHIBITORS
-        for use in (case.use, *case.history.in_use)
-    )
+    within = PROTON_PUMP_INHIBITOR in case.drug.classes
+    return within or bool(case.beside((PROTON_PUMP_INHIBITOR,)))
 
 
 def _bleeding_partners(case: Case) -> tuple[MedicationUse, ...]:
@@ -232,11 +252,41 @@ def _follows_single_ketorolac(
     return all(map(ketorolac.is_single_ketorolac, (*taken, *drafted)))
 
 
-def _anticoagulant_ordered(case: Case) -> Verdict:
-    found = (*staying(case, NSAIDS), *case.drafted(NSAIDS))
+def _heparins(case: Case) -> Mapping[Purpose, list[MedicationUse]]:
+    found: dict[Purpose, list[MedicationUse]] = {why: [] for why in Purpose}
+    for use in _with_drafts(case, HEPARINS):
+        found[purpose(use, case.limits)].append(use)
+    return found
+
+
+def _beside(outcome: str, others: Sequence[MedicationUse]) -> Fires:
+    return Fires(outcome, tuple(map(_standing, others)), {"other": _short(others[0].drug)})
+
+
+def _short(drug: Drug) -> str:
+    """Name the drug; of a heparin the strength per mL tells nothing."""
+    return min(drug.ingredient_names) if HEPARIN in drug.classes else drug.label
+
+
+def _strain(case: Case) -> tuple[MedicationUse, ...]:
+    """Return a diuretic and a blocker of the renin-angiotensin system, if both are taken."""
+    blockers, diuretics = _with_drafts(case, RENIN_BLOCKERS), _with_drafts(case, DIURETICS)
+    return tuple(dict.fromkeys((*blockers, *diuretics))) if blockers and diuretics else ()
+
+
+def _with_drafts(case: Case, classes: frozenset[str]) -> tuple[MedicationUse, ...]:
+    return (*staying(case, classes), *case.drafted(classes))
+
+
+def _anticoagulant_ordered(case: Case, why: Purpose) -> Verdict:
+    if why is Purpose.FLUSH:
+        return Silent("flush")
+    found = _with_drafts(case, NSAIDS)
     others = tuple(use for use in found if systemic_nsaid(use))
     if not others:
         return Silent("no-nsaid")
+    if why in MILDER:
+        return _beside(MILDER[why], others)
     worst = next(filter(is_ketorolac, others), None)
     outcome = "anticoagulant-on-ketorolac" if worst else "anticoagulant-on-nsaid"
     words = {"other": (worst or others[0]).drug.label}

@@ -8,9 +8,9 @@ from cards.chart import Fires, MedicationUse, Silent, Verdict
 from cards.dosing import daily_mg
 from cards.drug_classes import classes_of
 from cards.maintenance import is_stopped_here
+from cards.maois import MAOI, maois
 from cards.medications import fact, same_medicine, systemic
 
-MAOI: Final = "maoi"
 WHOLE_CLASSES: Final = frozenset({"tramadol", "tca", "snri", "ssri", "trazodone", MAOI})
 # Members of classes that are otherwise no concern here.
 SINGLE_DRUGS: Final = frozenset({"cyclobenzaprine", "meperidine", "methadone"})
@@ -49,10 +49,11 @@ def _serotonergic_names(use: MedicationUse) -> tuple[str, ...]:
 
 
 def _others(case: Case) -> Iterator[MedicationUse]:
-    for use in case.beside(LOOKED_THROUGH):
+    for use in (*maois(case), *case.beside(LOOKED_THROUGH - {MAOI})):
         other = use.drug.ingredient_names.isdisjoint(case.drug.ingredient_names)
         counts = other and systemic(use) and bool(_serotonergic_names(use))
-        if counts and not is_stopped_here(use, case):
+        # An inhibitor that is stopped today still acts.
+        if counts and (MAOI in use.drug.classes or not is_stopped_here(use, case)):
             yield use
 
 

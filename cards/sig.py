@@ -33,6 +33,7 @@ _UNIT_WORDS: Final[Mapping[str, str]] = {
     "puff": "puff puffs actuation actuations",
     "drop": "drop drops gtt gtts",
     "application": "application applications",
+    "unit": "unit units iu unt usp'u",  # of heparin: neither a mass nor a tablet
     "dose": "dose doses",
     "mg": "mg mgs milligram milligrams",
     "mcg": "mcg mcgs ug microgram micrograms",

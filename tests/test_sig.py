@@ -27,6 +27,9 @@ READ = [
     ("40 mg PO daily x5 d",
      sig(amount=one(40, "mg"), times_per_day=one(1), days=5, route=Route.ORAL)),
     ("30 mg daily", sig(amount=one(30, "mg"), times_per_day=one(1))),
+    ("5,000 units SC every 8 hours",
+     sig(amount=one(5000, "unit"), times_per_day=one(3), route=Route.SUBCUTANEOUS)),
+    ("10 units daily", sig(amount=one(10, "unit"), times_per_day=one(1))),
     ("30 mg/day", sig(amount=one(30, "mg"), times_per_day=one(1))),
     ("300 mg at bedtime", sig(amount=one(300, "mg"), times_per_day=one(1))),
     ("1 tablet nightly", sig(amount=one(1, "tablet"), times_per_day=one(1))),
@@ -117,7 +120,6 @@ NOT_UNDERSTOOD = [
     "100 mg BID two courses",
     "5 mg/kg",
     "25 mcg/hr",
-    "10 units daily",
     "1 tab, may repeat in 2 hours",
     "1 tablet daily on Mondays",
     "1 tablet at 8am",
@@ -158,7 +160,8 @@ def test_two_routes_are_no_route() -> None:
         ("{Capsule}", "capsule"),
         ("{pill}", "pill"), ("film", "film"), ("Each", "each"), ("ug", "mcg"),
         ("\N{MICRO SIGN}g", "mcg"), ("MG", "mg"), ("mL", "ml"), ("ug/h", "mcg/h"), ("", ""),
-        ("mg/kg", "mg/kg"), ("[IU]", "iu"),
+        ("mg/kg", "mg/kg"), ("[IU]", "unit"),
+        ("[USP'U]", "unit"), ("units", "unit"),
     ],
 )  # fmt: skip
 def test_units_have_one_name(written: str, name: str) -> None:
