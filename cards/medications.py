@@ -156,13 +156,15 @@ def renewal_of(order: MedicationUse, chart: Chart) -> MedicationUse | None:
 
 def established(use: MedicationUse, chart: Chart) -> bool:
     """Say whether the medicine is in use now and has been for long, in fills without a gap."""
-    limit = _later(chart.today, -number("lookback.established_days"))
-    begins = (
-        first_taken(known, chart.medications, chart.today)
-        for known in chart.medications
-        if same_medicine(known, use) and in_use(known, chart.today, for_safety=True)
-    )
-    return any(begin is not None and begin <= limit for begin in begins)
+    today = chart.today
+    same = [known for known in chart.medications if same_medicine(known, use)]
+    begun = (first_date(known) for known in same if in_use(known, today, for_safety=True))
+    # Of several in use, the one begun first goes back at least as far as any other.
+    first = min(filter(None, begun), default=None)
+    if first is None:
+        return False
+    limit = _later(today, -number("lookback.established_days"))
+    return chained_back(first, spans(same), today) <= limit
 
 
 def first_taken(use: MedicationUse, uses: Iterable[MedicationUse], today: date) -> date | None:

@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from cards import medications
 from cards.chart import Amount, Chart, Drug, Fact, Ingredient, MedicationUse, Route
 from cards.medications import (
     acts_until,
@@ -293,6 +294,20 @@ ESTABLISHED = [
 )
 def test_established(uses: tuple[MedicationUse, ...], expected: bool) -> None:
     assert established(use(status="draft"), chart(*uses)) is expected
+
+
+def test_established_looks_at_each_record_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    fills = [use(written=ago(days), supply_days=10) for days in range(0, 500, 10)]
+    looked_at: list[MedicationUse] = []
+
+    def same_medicine(one: MedicationUse, other: MedicationUse) -> bool:
+        looked_at.append(one)
+        return one.drug == other.drug
+
+    monkeypatch.setattr(medications, "same_medicine", same_medicine)
+
+    assert established(use(status="draft"), chart(*fills))
+    assert looked_at == fills
 
 
 def test_the_first_day_is_unknown_without_a_date() -> None:
