@@ -14,6 +14,7 @@ from cards.medications import fact, same_medicine, systemic
 WHOLE_CLASSES: Final = frozenset({"tramadol", "tca", "snri", "ssri", "trazodone", MAOI})
 # Members of classes that are otherwise no concern here.
 SINGLE_DRUGS: Final = frozenset({"cyclobenzaprine", "meperidine", "methadone"})
+FOR_PAIN: Final = frozenset({"tramadol", "tca", "snri"})
 LOOKED_THROUGH: Final = WHOLE_CLASSES | {"muscle-relaxant", "opioid-full-agonist"}
 MOST_NAMED: Final = 2
 
@@ -30,6 +31,8 @@ def serotonergic(case: Case) -> Verdict:
     words, notes = {"other": _named(others)}, tuple(_notes(case, others))
     if any(MAOI in use.drug.classes for use in (case.use, *others)):
         return Fires("maoi", tuple(map(fact, others)), words, notes)
+    if not any(_may_be_for_pain(use) for use in (case.use, *others)):
+        return Silent("antidepressants-only")
     doubtful = () if _is_low_trazodone(case.use, case) else others
     doubtful = tuple(use for use in doubtful if not _is_low_trazodone(use, case))
     if not doubtful:
@@ -46,6 +49,12 @@ def _serotonergic_names(use: MedicationUse) -> tuple[str, ...]:
         for ingredient in use.drug.ingredients
         if ingredient.name in SINGLE_DRUGS or classes_of(ingredient.name) & WHOLE_CLASSES
     )
+
+
+def _may_be_for_pain(use: MedicationUse) -> bool:
+    """Say whether it is one that is given for pain: two antidepressants are no matter of ours."""
+    names = _serotonergic_names(use)
+    return any(name in SINGLE_DRUGS or classes_of(name) & FOR_PAIN for name in names)
 
 
 def _others(case: Case) -> Iterator[MedicationUse]:
