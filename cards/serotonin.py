@@ -31,12 +31,12 @@ def serotonergic(case: Case) -> Verdict:
     words, notes = {"other": _named(others)}, tuple(_notes(case, others))
     if any(MAOI in use.drug.classes for use in (case.use, *others)):
         return Fires("maoi", tuple(map(fact, others)), words, notes)
-    if not any(_may_be_for_pain(use) for use in (case.use, *others)):
-        return Silent("antidepressants-only")
     doubtful = () if _is_low_trazodone(case.use, case) else others
     doubtful = tuple(use for use in doubtful if not _is_low_trazodone(use, case))
     if not doubtful:
         return Silent("low-trazodone")
+    if not any(_may_be_for_pain(use) for use in (case.use, *others)):
+        return Silent("antidepressants-only")
     if _is_stable(case, doubtful):
         return Silent("stable-pair")
     return Fires("pair", tuple(map(fact, doubtful)), {"other": _named(doubtful)}, notes)
@@ -52,7 +52,7 @@ def _serotonergic_names(use: MedicationUse) -> tuple[str, ...]:
 
 
 def _may_be_for_pain(use: MedicationUse) -> bool:
-    """Say whether it is one that is given for pain: two antidepressants are no matter of ours."""
+    """Say whether it is one that is given for pain; other pairs are no matter of ours."""
     names = _serotonergic_names(use)
     return any(name in SINGLE_DRUGS or classes_of(name) & FOR_PAIN for name in names)
 
