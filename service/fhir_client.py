@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 import orjson
 import requests
 import urllib3
+from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ProtocolError
 
@@ -288,10 +289,14 @@ def _end(future: "Future[None]", read: _Read) -> None:
 
 
 def _prepared(url: str, token: str | None) -> requests.PreparedRequest:
-    """Return the request; nothing of the environment or of earlier answers goes into it."""
+    """Return the request; nothing of the environment or of earlier answers goes into it.
+
+    Put together by hand: its parts are clean already, and cleaning takes a tenth of a read.
+    """
     prepared = requests.PreparedRequest()
     headers = {**HEADERS, "Authorization": f"Bearer {token}"} if token else HEADERS
-    prepared.prepare(method="GET", url=url, headers=headers)
+    prepared.method, prepared.url = "GET", url
+    prepared.headers = CaseInsensitiveDict(headers)
     return prepared
 
 

@@ -1,6 +1,7 @@
 """FHIR reads end within their budget, in data or in a named fault, and keep the token."""
 
 import logging
+import threading
 import time
 import traceback
 from collections.abc import Iterator
@@ -124,12 +125,14 @@ def test_packed_answer_is_read(client: FhirClient, fhir: FaultyFhir) -> None:
 
 
 def test_queries_are_read_at_the_same_time(client: FhirClient, fhir: FaultyFhir) -> None:
-    def slow(exchange: faulty_fhir.Exchange) -> None:
-        exchange.wait(0.1)
-        faulty_fhir.empty(exchange)
-
     kinds = ("Condition", "Procedure", "Observation", "Encounter", "ServiceRequest")
-    fhir.told.update(dict.fromkeys(kinds, slow))
+    all_there = threading.Barrier(len(kinds), timeout=4)
+
+    def together(exchange: faulty_fhir.Exchange) -> None:
+        all_there.wait()
+        says(bundle())(exchange)
+
+    fhir.told.update(dict.fromkeys(kinds, together))
 
     found = client.read(server(fhir), {kind: Query(f"{kind}?patient=p") for kind in kinds})
 
