@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 from typing import NamedTuple
 
 
@@ -67,7 +68,7 @@ class Identified(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ingredient:
-    """One active ingredient; ``mg`` per ``per`` (``unit``, ``mL``, ``h``, ``actuation``, ``g``)."""
+    """One active ingredient; ``mg`` per ``unit``, ``mL``, ``h``, ``actuation`` or ``g``."""
 
     name: str  # RxNorm ingredient name, lower case, base and not salt: "oxycodone"
     mg: float | None = None
@@ -249,7 +250,7 @@ class Patient:
     deceased: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: what is worked out once is kept beside them
 class Chart:
     """Everything read about one patient at this moment."""
 
@@ -264,6 +265,15 @@ class Chart:
     encounters: tuple[Encounter, ...] = ()
     user_specialties: frozenset[str] = frozenset()  # terms of the ordering user's roles
     missing: frozenset[str] = frozenset()  # prefetch keys that could not be had
+
+    @cached_property
+    def problems_by_term(self) -> Mapping[str, tuple[Problem, ...]]:
+        """The problems of each named set, in the order of the chart."""
+        found: dict[str, list[Problem]] = {}
+        for problem in self.problems:
+            for term in problem.concept.terms:
+                found.setdefault(term, []).append(problem)
+        return {term: tuple(problems) for term, problems in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from cards.record import (
     is_tentative,
     of_this_visit,
     problem_fact,
+    problems_of,
     reason_fact,
     stands,
     start,
@@ -232,9 +233,7 @@ def _exempt_reason(order: Order, chart: Chart) -> Iterator[Fact]:
 
 def _exempt_problem(_order: Order, chart: Chart) -> Iterator[Fact]:
     days = number("lookback.surgery_days")
-    for problem in chart.problems:
-        if problem.concept.terms.isdisjoint(_EVERY_EXEMPTION):
-            continue
+    for problem in problems_of(chart, _EVERY_EXEMPTION):
         if not is_active(problem) or is_tentative(problem):
             continue
         term = _first(_EXEMPTIONS, problem.concept.terms)
@@ -289,9 +288,7 @@ def _first(order: Iterable[str], terms: frozenset[str]) -> str | None:
 
 def _flagged_problems(chart: Chart) -> Iterator[tuple[str, Fact]]:
     days = 7 * number("acuity.subacute_weeks")
-    for problem in chart.problems:
-        if problem.concept.terms.isdisjoint(_EVERY_FLAG):
-            continue
+    for problem in problems_of(chart, _EVERY_FLAG):
         terms = problem.concept.terms & _EVERY_FLAG
         counted = frozenset(term for term in terms if _is_flag(problem, term, chart, days))
         if worst := _first(_FLAGS, counted):

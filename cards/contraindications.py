@@ -6,7 +6,7 @@ from typing import Final
 from cards.chart import Allergy, Chart, Drug, Fact, Measurement
 from cards.definitions import number
 from cards.medications import fact, in_use
-from cards.record import dated_fact, is_active, problem_fact, stands
+from cards.record import dated_fact, is_active, problem_fact, problems_of, stands
 from cards.terms import known
 
 _NSAID_RISKS_EVER: Final = tuple(
@@ -37,7 +37,7 @@ def nsaid_contraindicated(chart: Chart) -> Fact | None:
     for allergy in chart.allergies:
         if not allergy.intolerance and allergy.drug.classes & {"nsaid", "aspirin"}:
             return allergy_fact(allergy)
-    for problem in chart.problems:
+    for problem in problems_of(chart, (*_NSAID_RISKS_EVER, *_NSAID_RISKS_NOW)):
         ever = next((t for t in _NSAID_RISKS_EVER if t in problem.concept.terms), "")
         now = next((t for t in _NSAID_RISKS_NOW if t in problem.concept.terms), "")
         if (ever and stands(problem)) or (now and is_active(problem)):

@@ -34,7 +34,14 @@ from cards.nsaids import (
     staying,
     systemic_nsaid,
 )
-from cards.record import active_problems, dated_fact, is_active, problem_fact, stands
+from cards.record import (
+    active_problems,
+    dated_fact,
+    is_active,
+    problem_fact,
+    problems_of,
+    stands,
+)
 from cards.terms import known, title
 
 GI_ULCER: Final = known("gi-ulcer")
@@ -186,7 +193,7 @@ def _risks(case: Case) -> Mapping[str, Fact]:
 
 def _problem_risks(case: Case) -> Iterator[tuple[str, Fact]]:
     found: dict[str, Problem] = {}
-    for problem in case.chart.problems:
+    for problem in problems_of(case.chart, (*EVER, HEART_FAILURE)):
         found.setdefault(_risk_of(problem), problem)
     if _is_protected(case):
         found.pop(GI_ULCER, None)
@@ -213,7 +220,7 @@ def _anticoagulants(case: Case) -> tuple[MedicationUse, ...]:
 
 
 def _has_ulcer(case: Case) -> bool:
-    return any(GI_ULCER in p.concept.terms and stands(p) for p in case.chart.problems)
+    return any(map(stands, problems_of(case.chart, (GI_ULCER,))))
 
 
 def _is_protected(case: Case) -> bool:

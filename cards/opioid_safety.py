@@ -28,6 +28,7 @@ from cards.record import (
     dated_fact,
     is_recent,
     problem_fact,
+    problems_of,
     reason_fact,
     stands,
     visit_reasons,
@@ -217,8 +218,8 @@ def _overdose_problems(case: Case) -> Iterator[tuple[str, Fact]]:
     disorder = case.history.opioid_use_disorder
     if disorder.fact:
         yield title(SUBSTANCE_USE[0]), disorder.fact
-    for problem in case.chart.problems:  # an overdose counts for ever
-        if OVERDOSE in problem.concept.terms and stands(problem):
+    for problem in problems_of(case.chart, (OVERDOSE,)):  # an overdose counts for ever
+        if stands(problem):
             yield "an earlier overdose", problem_fact(problem, OVERDOSE)
             break
     for term in (*SUBSTANCE_USE[1:], SLEEP_APNOEA):

@@ -19,7 +19,7 @@ from cards.chart import (
 )
 from cards.definitions import number
 from cards.medications import in_use, last_date
-from cards.record import dated_fact, is_recent, is_tentative, problem_fact, stands
+from cards.record import dated_fact, is_recent, is_tentative, problem_fact, problems_of, stands
 from cards.terms import known, title
 
 OPIOID_USE_DISORDER = known("opioid-use-disorder")
@@ -166,8 +166,8 @@ def _weight(found: OpioidUseDisorder) -> tuple[bool, bool]:
 
 
 def _from_problems(chart: Chart) -> Iterator[OpioidUseDisorder]:
-    for problem in chart.problems:
-        if problem.concept.terms & _DISORDER and stands(problem):
+    for problem in problems_of(chart, _DISORDER):
+        if stands(problem):
             status = OudStatus.REMISSION if _is_remitted(problem) else OudStatus.ACTIVE
             term = REMISSION if status is OudStatus.REMISSION else OPIOID_USE_DISORDER
             fact = problem_fact(problem, term)

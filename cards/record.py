@@ -29,10 +29,18 @@ def is_tentative(problem: Problem) -> bool:
     return problem.verification in _TENTATIVE
 
 
+def problems_of(chart: Chart, terms: Iterable[str]) -> tuple[Problem, ...]:
+    """Return the problems of the term sets, whatever their status, in the chart's order."""
+    wanted, by_term = frozenset(terms), chart.problems_by_term
+    groups = [by_term[term] for term in wanted if term in by_term]
+    if len(groups) > 1:
+        return tuple(p for p in chart.problems if not p.concept.terms.isdisjoint(wanted))
+    return groups[0] if groups else ()
+
+
 def active_problems(chart: Chart, terms: Iterable[str]) -> Iterator[Problem]:
     """Yield the active problems that belong to one of the term sets."""
-    wanted = frozenset(terms)
-    return (p for p in chart.problems if p.concept.terms & wanted and is_active(p))
+    return filter(is_active, problems_of(chart, terms))
 
 
 def current_encounter(chart: Chart) -> Encounter | None:

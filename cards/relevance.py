@@ -16,6 +16,7 @@ from cards.record import (
     is_tentative,
     of_this_visit,
     problem_fact,
+    problems_of,
     reason_fact,
     stands,
     start,
@@ -152,7 +153,7 @@ def competing(order: Order, chart: Chart) -> tuple[Fact, ...]:
     )
     on_record = (
         problem_fact(problem, min(hits))
-        for problem in chart.problems
+        for problem in problems_of(chart, wanted)
         if (hits := _competes(problem.concept, wanted))
         and is_active(problem)
         and (not problem.concept.terms & _FLARING or of_this_visit(problem, chart))
@@ -216,8 +217,7 @@ def radicular_assessed(chart: Chart) -> bool:
     return (
         radicular(chart) is not None
         or any(
-            RADICULAR in problem.concept.terms and problem.verification == "refuted"
-            for problem in chart.problems
+            problem.verification == "refuted" for problem in problems_of(chart, (RADICULAR,))
         )
         or any(_LEG_TEST.search(seen.concept.text.lower()) for seen in chart.measurements)
     )
@@ -249,7 +249,8 @@ def _names_a_condition(reason: Concept) -> bool:
 
 def _is_only_considered(reason: Concept, chart: Chart) -> bool:
     """Say whether the reason is a problem on record, and one that is not yet confirmed."""
-    same = [p for p in chart.problems if p.concept == reason and stands(p)]
+    for_back = problems_of(chart, _BACK_ONLY)
+    same = [p for p in for_back if p.concept == reason and stands(p)]
     return bool(same) and all(is_tentative(problem) for problem in same)
 
 
@@ -281,7 +282,7 @@ def _phase(weeks: float | None) -> Phase:
 
 def _onset(chart: Chart) -> tuple[date | None, bool]:
     """Return the first day of this episode, and whether an onset on record tells it."""
-    problems = [p for p in chart.problems if BACK_PAIN in p.concept.terms and stands(p)]
+    problems = [p for p in problems_of(chart, _BACK_ONLY) if stands(p)]
     spans = [span for problem in problems for span in _span(problem, chart.today)]
     if not spans:
         spans = list(_visits(chart))
