@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Final
 
-from cards import drugs, terms
+from cards import drugs, terms, traceability
 from cards.override_reasons import displays
 from cards.rulebook import CHART, Limit, Outcome, Rule, Rulebook
 from cards.suggestions import load_templates
@@ -22,18 +22,25 @@ ORIGINS: Final[Mapping[str, str]] = {
 
 
 def pages(book: Rulebook) -> Mapping[str, str]:
-    """Return every page by its path below ``docs/``: an index and one page a family."""
+    """Return every page by its path below ``docs/``: an index, a page a family, the sources."""
     families = {
         name: tuple(rules)
         for name, rules in groupby(sorted(book.rules, key=_family), key=_family)
     }
     made = {f"rules/{name}.md": _family_page(name, rules) for name, rules in families.items()}
-    return {"rules.md": _index(families), **made}
+    links = {rule.id: _link(rule) for rule in book.rules}
+    traced = traceability.page(traceability.load_statements(), links)
+    return {"rules.md": _index(families), "traceability.md": traced, **made}
 
 
 def _family(rule: Rule) -> str:
     """Return the module of the function that decides the rule."""
     return rule.decide.__module__.rpartition(".")[2]
+
+
+def _link(rule: Rule) -> str:
+    """Return where a rule's page is, seen from ``docs/``."""
+    return f"rules/{_family(rule)}.md#{rule.id}"
 
 
 def _index(families: Mapping[str, tuple[Rule, ...]]) -> str:
@@ -51,7 +58,7 @@ def _index(families: Mapping[str, tuple[Rule, ...]]) -> str:
         lines += ["| --- | --- | --- | --- | --- |"]
         for rule in rules:
             for outcome in rule.fires.values():
-                link = f"[{rule.title}](rules/{name}.md#{rule.id})"
+                link = f"[{rule.title}]({_link(rule)})"
                 lines.append(f"| {link} | {outcome.name} | {' | '.join(_tiers(outcome))} |")
         lines.append("")
     return "\n".join(lines)
