@@ -136,7 +136,7 @@ def _answer_preflight() -> ResponseReturnValue | None:
     """Answer OPTIONS on any path before routing or anything else can refuse it."""
     if request.method != "OPTIONS":
         return None
-    response = Response(status=204, headers={"Allow": ", ".join(METHODS)})
+    response = Response(status=204)
     del response.headers["Content-Type"]
     return response
 

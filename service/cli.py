@@ -1,30 +1,48 @@
 """The command ``back-pain-cds``."""
 
+from collections.abc import Mapping
+from importlib import import_module
+from typing import cast
+
 import click
 
 from cards.site import SiteError
-from service.checking import check_command
 from service.clients import ClientsError
-from service.docs_command import docs_command
 from service.engines import DatabaseUrlError
-from service.replay_command import replay_command
-from service.rules_command import rules_command
 from service.settings import PREFIX, Settings, SettingsError, read_settings
-from service.storage_commands import db, feedback
+
+# The tools, by the function that does their work.
+TOOLS: Mapping[str, str] = {
+    "check": "service.checking:check_command",
+    "db": "service.storage_commands:db",
+    "docs": "service.docs_command:docs_command",
+    "feedback": "service.storage_commands:feedback",
+    "new-fixture": "service.new_fixture_command:new_fixture_command",
+    "record": "service.record_command:record_command",
+    "replay": "service.replay_command:replay_command",
+    "rules": "service.rules_command:rules_command",
+}
 
 
-@click.group()
+class Commands(click.Group):
+    """Imports a tool when it is called: to serve starts sooner without what only they need."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name every command."""
+        return sorted([*TOOLS, *super().list_commands(ctx)])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name."""
+        if cmd_name not in TOOLS:
+            return super().get_command(ctx, cmd_name)
+        module, _, name = TOOLS[cmd_name].partition(":")
+        return cast(click.Command, getattr(import_module(module), name))
+
+
+@click.group(cls=Commands)
 @click.version_option(package_name="back-pain-cds")
 def main() -> None:
     """Check back-pain prescribing: a CDS Hooks service and its tools."""
-
-
-main.add_command(check_command)
-main.add_command(db)
-main.add_command(docs_command)
-main.add_command(feedback)
-main.add_command(replay_command)
-main.add_command(rules_command)
 
 
 @main.command()

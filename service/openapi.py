@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from service.catalogue import SERVICES
+from service.catalogue import HOOKS, SERVICES
 
 Json = dict[str, Any]
 
@@ -32,6 +32,8 @@ def description() -> bytes:
         schema: Json = orjson.loads((_SCHEMAS / f"{file}.schema.json").read_bytes())
         del schema["$schema"]  # OpenAPI 3.1 has the same dialect
         components["schemas"][name] = _moved(schema, f"#/components/schemas/{name}")
+    # The schema lets any hook pass, so that the error can say which are offered.
+    components["schemas"]["HookRequest"]["properties"]["hook"]["enum"] = sorted(HOOKS)
     return orjson.dumps(document)
 
 
