@@ -10,7 +10,7 @@ NAMES = main.list_commands(click.Context(main))
 
 
 def test_serve_and_every_tool_are_listed() -> None:
-    assert NAMES == sorted([*TOOLS, "serve"])
+    assert sorted([*TOOLS, "serve"]) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
