@@ -7,6 +7,7 @@ from cards import circumstances
 from cards.case import NO_ORDER, Assessment, Case
 from cards.chart import Chart, Fact, Fires, Order, Silent
 from cards.rulebook import ADULTS, CHART, Indicator, Outcome, Rule, Rulebook, Source
+from cards.sources import EVERYBODY, fitting_first, groups_of
 
 ADULT_YEARS = 18
 CHILDREN = "children"
@@ -25,12 +26,14 @@ class Finding:
     words: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     suggestions: tuple[str, ...] = ()  # instead of the outcome's own
+    groups: frozenset[str] = EVERYBODY  # of patients that this one belongs to
 
     @property
     def sources(self) -> tuple[Source, ...]:
-        """What the outcome rests on, the first one first."""
+        """What the outcome rests on; what is about patients like this one comes first."""
         by_label = {source.label: source for source in self.rule.sources}
-        return tuple(by_label[label] for label in self.outcome.sources) or self.rule.sources
+        named = tuple(by_label[label] for label in self.outcome.sources)
+        return fitting_first(named or self.rule.sources, self.groups)
 
     @property
     def summary(self) -> str:
@@ -126,6 +129,7 @@ def _heard(case: Case, rule: Rule, fires: Fires) -> Finding | Silence:
         words={"drug": case.order.label, **fires.words},
         notes=fires.notes,
         suggestions=fires.suggestions,
+        groups=groups_of(case),
     )
 
 

@@ -15,6 +15,7 @@ from cards.examples import case_of
 from cards.policy import GROUPS, CardPlan, load_policy
 from cards.rulebook import Outcome, Rule, load_rulebook
 from cards.site import Site, SiteError, read_site
+from cards.sources import groups_of
 from service.response import detail, summary
 
 HOOKS = ("patient-view", "order-select", "order-sign")
@@ -100,4 +101,5 @@ def _finding(rule: Rule, case: Case, fires: Fires) -> Finding:
         facts=fires.facts,
         words={"drug": case.order.label, **fires.words},
         notes=fires.notes,
+        groups=groups_of(case),
     )
