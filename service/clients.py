@@ -17,6 +17,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from service.addresses import AddressRefused, read_server
 from service.keys import (
     KEY_KINDS,
     JwksError,
@@ -65,7 +66,12 @@ def _web_address(value: str) -> str:
 def _fhir_base(value: str) -> str:
     if "?" in value or "#" in value:
         raise ValueError("must be the base address of a FHIR server, without ? and #")
-    return _web_address(value).rstrip("/")
+    base = _web_address(value).rstrip("/")
+    try:
+        read_server(base)
+    except AddressRefused as fault:
+        raise ValueError(f"cannot be connected to: {fault}") from None
+    return base
 
 
 def _algorithm(value: str) -> str:

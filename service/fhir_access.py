@@ -55,6 +55,19 @@ class FhirSource:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class ClosedSource:
+    """A server that is not read for this call; the log hears of it when something is missed."""
+
+    client: str
+    reason: str
+
+    def read(self, _queries: Mapping[str, Query]) -> Mapping[str, Pages]:
+        """Read nothing."""
+        log.warning("fhir_server_refused client=%s reason=%s", self.client, self.reason)
+        return {}
+
+
 class FhirAccess:
     """Decides for each call; holds the connections of a worker."""
 
@@ -80,15 +93,14 @@ class FhirAccess:
 
     def source(
         self, request: HookRequest, client: Client, seconds: float = float("inf")
-    ) -> FhirSource | None:
-        """Return what may be read for this call, within ``seconds``; None for nothing."""
+    ) -> FhirSource | ClosedSource | None:
+        """Return what may be read for this call, within ``seconds``; None if no server."""
         if request.fhir_server is None:
             return None
         try:
             server = self._server(request.fhir_server, request, client)
         except (NotAllowed, AddressRefused) as refusal:
-            log.warning("fhir_server_refused client=%s reason=%s", client.name, refusal)
-            return None
+            return ClosedSource(client.name, str(refusal))
         return FhirSource(self._reader, server, seconds, client.name, self._count)
 
     def _server(self, url: str, request: HookRequest, client: Client) -> FhirServer:

@@ -192,8 +192,9 @@ class FhirClient:
                 OSError,
                 ValueError,
             ) as error:
-                # Whatever it is called, it came of being abandoned.
-                outcome = _fault(error) if read.allowance.left > 0 else "timeout"
+                outcome = _fault(error)
+        if outcome != "ok" and read.allowance.left <= 0:
+            outcome = "timeout"  # whatever it looks like, it comes of being abandoned
         read.calls.append(outcome)
         return outcome
 

@@ -44,6 +44,7 @@ def test_minimal_client_has_safe_defaults(tmp_path: Path) -> None:
         tenants=frozenset(),
         fhir_servers=frozenset(),
         fhir_without_token=False,
+        private_network=False,
         key_is_public=False,
     )
     assert client.caller(None) == Client("ehr", "https://ehr.example.org")
@@ -59,6 +60,7 @@ algorithms = ["ES256"]
 tenants = ["north", "south"]
 fhir_servers = ["https://ehr.example.org/fhir/", "http://localhost:8101/fhir"]
 fhir_without_token = true
+private_network = true
 key_is_public = true
 """
     )
@@ -74,6 +76,7 @@ key_is_public = true
         tenants=frozenset({"north", "south"}),
         fhir_servers=frozenset({"https://ehr.example.org/fhir", "http://localhost:8101/fhir"}),
         fhir_without_token=True,
+        private_network=True,
         key_is_public=True,
     )
     assert clients.with_public_keys == ("ehr",)
@@ -177,6 +180,14 @@ SANDBOX = MINIMAL.replace("https://ehr.example.org", "https://sandbox.cds-hooks.
         (
             MINIMAL + 'fhir_servers = ["https://ehr.example.org/fhir?x"]',
             "client 'ehr': fhir_servers: 0: must be the base address of a FHIR server",
+        ),
+        (
+            MINIMAL + 'fhir_servers = ["https://127.1/fhir"]',
+            "client 'ehr': fhir_servers: 0: cannot be connected to: no host name",
+        ),
+        (
+            MINIMAL + 'fhir_servers = ["https://ehr.example.org/fhir/../r4"]',
+            "client 'ehr': fhir_servers: 0: cannot be connected to: the path has dots",
         ),
         (
             MINIMAL + 'jwks_file = "missing.json"',

@@ -18,7 +18,7 @@ from service.gather import DATA, Gathered, gather
 from service.settings import Settings
 from tests import faulty_fhir
 from tests.faulty_fhir import FAULTS, OUTCOME, PATIENT, FaultyFhir, bundle, says
-from tests.live import REQUEST, SIGN
+from tests.live import REQUEST, SIGN, clients_file, token_for
 from tests.test_gather import ASPIRIN, BACK_PAIN, EMPTY_BUNDLE, TAKEN, outcome
 
 SERVICE = find("back-pain-order-sign")
@@ -404,17 +404,29 @@ def test_nothing_to_be_had_is_412(client: FlaskClient, fhir: FaultyFhir) -> None
 
 
 def test_server_that_may_not_be_read_is_a_named_gap(
-    client: FlaskClient, fhir: FaultyFhir
+    client: FlaskClient, fhir: FaultyFhir, caplog: pytest.LogCaptureFixture
 ) -> None:
     prefetch = json.loads(REQUEST.read_bytes())["prefetch"]
     prefetch.pop("conditions")
+    elsewhere = "https://fhir.example.org/fhir"
 
-    response = call(client, fhir, prefetch=prefetch, fhirServer="https://fhir.example.org/fhir")
+    response = call(client, fhir, prefetch=prefetch, fhirServer=elsewhere)
 
     assert response.status_code == 200
     told = response.json["extension"]["org.back-pain-cds.evaluation"]
     assert "conditions" in told["missing"]
     assert fhir.seen == []
+    reason = "not on this machine, and the client is not known"
+    assert f"fhir_server_refused client=unauthenticated reason={reason}" in caplog.messages
+
+
+def test_server_that_is_not_needed_is_not_refused(
+    client: FlaskClient, fhir: FaultyFhir, caplog: pytest.LogCaptureFixture
+) -> None:
+    elsewhere = "https://fhir.example.org/fhir"
+
+    assert call(client, fhir, prefetch=all_but(), fhirServer=elsewhere).status_code == 200
+    assert [line for line in caplog.messages if line.startswith("fhir_")] == []
 
 
 def test_only_the_missing_keys_are_read(client: FlaskClient, fhir: FaultyFhir) -> None:
@@ -434,3 +446,29 @@ def test_reads_are_counted_also_when_nothing_can_be_said(fhir: FaultyFhir) -> No
     assert 'back_pain_cds_fhir_calls_total{outcome="forbidden"} 9.0' in (
         client.get("/metrics").text.splitlines()
     )
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_known_client_has_its_own_server_read(
+    fhir: FaultyFhir, tmp_path: Path, listed: bool
+) -> None:
+    file = clients_file(tmp_path)
+    servers = [fhir.url] if listed else [fhir.url.replace("r4", "r5")]
+    file.write_text(f"{file.read_text('utf-8')}fhir_servers = {servers}\n", "utf-8")
+    client = create_app(Settings(clients_file=file)).test_client()
+    fhir.told.update(has(REQUEST))
+    body = json.loads(REQUEST.read_bytes())
+    del body["prefetch"]["conditions"]
+    body |= {"fhirServer": fhir.url, "fhirAuthorization": {"access_token": TOKEN}}
+
+    response: Any = client.post(
+        SIGN, json=body, headers={"Authorization": token_for(f"http://localhost:8000{SIGN}")}
+    )
+
+    assert response.status_code == 200
+    told = json.dumps(response.json["extension"]["org.back-pain-cds.evaluation"]["missing"])
+    assert ("conditions" in told) is not listed
+    assert [headers["Authorization"] for _, headers in fhir.seen] == [
+        f"Bearer {TOKEN}" for _ in fhir.seen
+    ]
+    assert ("Condition" in fhir.types_read) is listed

@@ -18,7 +18,7 @@ from service.addresses import AddressRefused, Reach, judge, read_server, resolve
 from service.catalogue import find
 from service.clients import UNAUTHENTICATED, Client
 from service.envelope import FhirAuthorization, HookRequest
-from service.fhir_access import FhirAccess, FhirSource
+from service.fhir_access import ClosedSource, FhirAccess, FhirSource
 from service.fhir_client import FhirClient, FhirLimits, Query
 from service.settings import Settings
 from tests import faulty_fhir
@@ -198,7 +198,16 @@ def registered(*urls: str, **more: bool) -> Client:
 
 
 def source(url: str, client: Client, reader: FhirClient, **settings: Any) -> FhirSource | None:
-    return FhirAccess(Settings(**settings), reader=reader).source(asked_for(url), client)
+    return opened(FhirAccess(Settings(**settings), reader=reader), asked_for(url), client)
+
+
+def opened(access: FhirAccess, request: HookRequest, client: Client) -> FhirSource | None:
+    """Return the source if it is open; one that is closed gives nothing."""
+    found = access.source(request, client)
+    if isinstance(found, ClosedSource):
+        assert found.read(QUERY) == {}
+        return None
+    return found
 
 
 @pytest.mark.parametrize("url", URLS, ids=range(len(URLS)))
@@ -347,7 +356,7 @@ def test_token_is_needed_unless_the_operator_says_otherwise(
 ) -> None:
     client = registered(GOOD, fhir_without_token=without_token)
 
-    found = FhirAccess(Settings(), reader=reader).source(asked_for(GOOD, token), client)
+    found = opened(FhirAccess(Settings(), reader=reader), asked_for(GOOD, token), client)
 
     assert (found is not None) is allowed
     assert found is None or found.server.token == token
@@ -361,7 +370,7 @@ def test_token_that_would_break_the_header_is_not_sent(
 ) -> None:
     access = FhirAccess(Settings(), reader=reader)
 
-    assert access.source(asked_for(GOOD, token), registered(GOOD)) is None
+    assert opened(access, asked_for(GOOD, token), registered(GOOD)) is None
     assert connected == []
     assert caplog.messages == ["fhir_server_refused client=ehr reason=a token that is no token"]
 
