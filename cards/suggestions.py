@@ -179,7 +179,8 @@ def _previous_dose(template: Template, case: Case, words: Mapping[str, str]) -> 
     if len(regimens) != 1 or len({use.drug.code for use in same}) != 1:
         return None
     (regimen,) = regimens
-    said = {**words, "dose": regimen.sig}
+    medicine = "/".join(ingredient.name for ingredient in case.drug.ingredients)
+    said = {**words, "dose": regimen.sig, "medicine": medicine}
     return replace(_on_draft(template, case, said), regimen=regimen)
 
 

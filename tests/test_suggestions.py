@@ -1,0 +1,130 @@
+"""What cards propose: which change to the draft, in which words, and when nothing."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from cards.case import Assessment
+from cards.chart import Chart, Code, Drug
+from cards.drugs import identify
+from cards.evaluation import evaluate
+from cards.examples import case_of
+from cards.rulebook import load_rulebook
+from cards.suggestions import Proposal, proposals
+
+BOOK = load_rulebook()
+RULES = {rule.id: rule for rule in BOOK.rules}
+
+
+def chart_of(rule_id: str, **given: Any) -> Chart:
+    """Return the chart that the words describe, as examples of the rule would have it."""
+    return case_of(RULES[rule_id], given).chart
+
+
+def proposed(rule_id: str, chart: Chart) -> Mapping[str, Proposal]:
+    """Return what a rule's finding about the first order proposes at order-sign, by name."""
+    patient, order = Assessment.of(chart), chart.drafts[0]
+    found = evaluate(BOOK, patient, "order-sign", (order,)).findings
+    (finding,) = (one for one in found if one.rule.id == rule_id)
+    return {one.id: one for one in proposals(BOOK, patient, finding, "order-sign")}
+
+
+def of_code(rxnorm: str) -> Drug:
+    drug = identify((Code("rxnorm", rxnorm),), "")
+    assert drug
+    return drug
+
+
+OXYCODONE_ER = "12 HR oxycodone hydrochloride 20 MG Extended Release Oral Tablet"
+START = "extended-release-opioid-start"
+FAILED_NAPROXEN = {
+    "drug": "naproxen 500 mg oral tablet",
+    "sig": "1 tablet twice daily",
+    "started": "-300d",
+    "ended": "-200d",
+    "outcome": "stopped-ineffective",
+}
+FAILED_DULOXETINE = {
+    **FAILED_NAPROXEN,
+    "drug": "duloxetine 60 mg delayed release oral capsule",
+    "sig": "1 capsule daily",
+}
+CARE = [{"is": "exercise", "visits": 10}, {"is": "cbt", "visits": 8}]
+
+
+def extended_release_for(**problem: str) -> Chart:
+    return chart_of(
+        START,
+        order={
+            "drug": OXYCODONE_ER,
+            "sig": "1 tablet twice daily",
+            "reason": "back-pain-axial",
+        },
+        problems=[problem],
+        medications=[FAILED_NAPROXEN, FAILED_DULOXETINE],
+        services=CARE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("problem", "expected", "days"),
+    [
+        pytest.param(
+            {"is": "chronic-back-pain", "onset": "-2y"}, "limit-opioid-chronic", 7, id="chronic"
+        ),
+        pytest.param({"is": "back-pain-axial", "onset": "-2w"}, "limit-opioid", 3, id="acute"),
+    ],
+)
+def test_limited_opioid_fits_the_phase(
+    problem: Mapping[str, str], expected: str, days: int
+) -> None:
+    found = proposed(START, extended_release_for(**problem))
+
+    assert list(found) == ["delete-order", expected]
+    regimen = found[expected].regimen
+    assert regimen
+    assert (regimen.name, regimen.days, regimen.quantity) == (
+        "oxycodone hydrochloride 5 MG Oral Tablet",
+        days,
+        days * 4,
+    )
+
+
+def test_limited_opioid_is_not_proposed_while_the_phase_is_unknown() -> None:
+    unknown = extended_release_for(**{"is": "back-pain-axial", "recorded": "+1y"})
+
+    assert list(proposed(START, unknown)) == ["delete-order"]
+
+
+def test_limited_opioid_is_not_proposed_before_other_treatment() -> None:
+    chart = extended_release_for(**{"is": "chronic-back-pain", "onset": "-2y"})
+
+    assert list(proposed(START, replace(chart, medications=()))) == ["delete-order"]
+
+
+def test_dose_in_use_is_proposed_without_the_strength_of_the_draft() -> None:
+    rule = "opioid-dose-escalation"
+    chart = chart_of(
+        rule,
+        order={
+            "drug": "oxycodone 10 mg / acetaminophen 325 mg oral tablet",
+            "sig": "1 tablet every 6 hours",
+            "reason": "back-pain-axial",
+        },
+        medications=[
+            {
+                "drug": "oxycodone 5 mg / acetaminophen 325 mg oral tablet",
+                "sig": "1 tablet every 6 hours",
+                "started": "-200d",
+            }
+        ],
+        problems=[{"is": "chronic-back-pain", "onset": "-2y"}],
+    )
+    (taken,) = chart.medications
+    chart = replace(chart, medications=(replace(taken, drug=of_code("1049221")),))
+
+    assert proposed(rule, chart)["previous-dose"].label == (
+        "Keep the current dose of oxycodone/acetaminophen"
+    )
