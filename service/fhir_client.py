@@ -142,7 +142,7 @@ class FhirClient:
         """Read everything at the same time; what is not there in time is left."""
         allowance = _Allowance(self._limits, seconds)
         reads = {key: _Read(server, query, allowance) for key, query in queries.items()}
-        running = [(self._threads.submit(self._follow, read), read) for read in reads.values()]
+        running = [(self._threads.submit(self._run, read), read) for read in reads.values()]
         wait([future for future, _ in running], timeout=max(allowance.left, 0))
         for future, read in running:
             _end(future, read)
@@ -154,9 +154,15 @@ class FhirClient:
         for adapter in self._adapters.values():
             adapter.close()
 
+    def _run(self, read: "_Read") -> None:
+        this_thread.note = read.use
+        try:
+            self._follow(read)
+        finally:
+            this_thread.note = None  # an idle thread would keep the token
+
     def _follow(self, read: "_Read") -> None:
         """Read a query and the pages that follow; the last thing noted is how it ended."""
-        this_thread.note = read.use
         target: str | None = read.query.target
         seen: set[str] = set()
         while target is not None:

@@ -1,9 +1,11 @@
 """FHIR reads end within their budget, in data or in a named fault, and keep the token."""
 
+import gc
 import logging
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Iterator
 
 import pytest
@@ -207,6 +209,20 @@ def test_token_is_in_no_traceback(
         read(client, fhir)
 
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
+
+
+def test_token_is_not_kept(client: FhirClient, fhir: FaultyFhir) -> None:
+    class Token(str):
+        """A string whose end can be seen."""
+
+    token = Token(TOKEN)
+    end = weakref.ref(token)
+
+    assert client.read(server(fhir, token), {"key": SEARCH})["key"].fault is None
+    del token
+    gc.collect()
+
+    assert end() is None
 
 
 @pytest.mark.parametrize(
