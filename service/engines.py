@@ -74,6 +74,9 @@ def _sqlite(path: Path, *, durable: bool) -> Engine:
         "sqlite://",
         creator=_opener(path, "FULL" if durable else "NORMAL"),
         poolclass=QueuePool,
+        # One writes at a time anyhow; waiting in this queue is fair, SQLite's own sleeps.
+        pool_size=1,
+        max_overflow=0,
         pool_timeout=WAIT_SECONDS,
         hide_parameters=True,
     )
