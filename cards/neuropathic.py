@@ -19,7 +19,8 @@ from cards.trials import Recency, Trial, TrialStatus
 ACUTE_KIDNEY_INJURY = known("acute-kidney-injury")
 CHRONIC_KIDNEY_DISEASE = known("chronic-kidney-disease")
 # The gabapentinoids that our sources and the United States labels give doses for.
-DOSED: Final = ("gabapentin", "pregabalin")
+GABAPENTIN: Final = "gabapentin"
+DOSED: Final = (GABAPENTIN, "pregabalin")
 # Not enough to call the ingredient tried.
 INADEQUATE: Final = frozenset({TrialStatus.UNTRIED, TrialStatus.SUB_THERAPEUTIC})
 
@@ -82,7 +83,8 @@ def gabapentinoid_renal(case: Case) -> Verdict:
     notes = ("acute-kidney-injury",) if injured else ()
     if renewed := case.view.renewal_of:
         return Fires("continued", (kidneys.fact, fact(renewed)), words, notes)
-    return Fires("new-order", (kidneys.fact,), words, notes)
+    band = (f"gabapentin-{kidneys.impairment}",) if name == GABAPENTIN else ()
+    return Fires("new-order", (kidneys.fact,), words, notes, band)
 
 
 def radicular_status_undocumented(case: Case) -> Verdict:

@@ -79,6 +79,7 @@ class Template:
     regimen: Regimen | None = None
     regimens: Mapping[str, Regimen]
     days: float | None = None  # an update that shortens the supply, without refills
+    adds_reason: str = ""  # an update that says in words what the draft is for
     replaces: str = ""  # the class in use that a created order takes the place of
     service: ServiceTemplate | None = None
 
@@ -94,6 +95,7 @@ class Proposal:
     target: str = ""  # the draft that is changed or removed
     regimen: Regimen | None = None
     days: float | None = None
+    adds_reason: str = ""
     service: ServiceTemplate | None = None
 
 
@@ -157,8 +159,9 @@ def _delete(template: Template, case: Case, words: Mapping[str, str]) -> Proposa
 
 
 def _update(template: Template, case: Case, words: Mapping[str, str]) -> Proposal | None:
-    if template.days:
-        return replace(_on_draft(template, case, words), days=template.days)
+    if template.days or template.adds_reason:
+        proposal = _on_draft(template, case, words)
+        return replace(proposal, days=template.days, adds_reason=template.adds_reason)
     if not template.regimens:
         return _previous_dose(template, case, words)
     for ingredient, regimen in template.regimens.items():
@@ -218,13 +221,18 @@ def _fits(book: Rulebook, case: Case, template: Template, proposal: Proposal) ->
         return _service_is_new(case, template.service)
     if proposal.days:
         return _raises_nothing(book, case.view.patient, case, _shortened(case, proposal.days))
+    if proposal.adds_reason:
+        return _raises_nothing(
+            book, case.view.patient, case, _with_reason(case, proposal.adds_reason)
+        )
     if proposal.regimen is None:
         return True
     drug = product(proposal.regimen)
     if proposal.does == "create" and not _drug_is_open(case, drug):
         return False
     patient = _without(case.view.patient, template.replaces)
-    return _raises_nothing(book, patient, case, _as_order(proposal.regimen, drug, case))
+    order = _as_order(proposal.regimen, drug, _reasons(case, proposal), case)
+    return _raises_nothing(book, patient, case, order)
 
 
 def _without(patient: Assessment, drug_class: str) -> Assessment:
@@ -287,9 +295,15 @@ def _raises_nothing(book: Rulebook, patient: Assessment, case: Case, order: Orde
     )
 
 
-def _as_order(regimen: Regimen, drug: Drug, case: Case) -> Order:
+def _reasons(case: Case, proposal: Proposal) -> tuple[Concept, ...]:
+    """Return what the order would be for: a draft that is changed keeps its reasons."""
+    if proposal.does == "update":
+        return case.use.reasons
     known = back_pain(case.chart)
-    reason = known[0].concept if known else terms.example("back-pain")
+    return (known[0].concept if known else terms.example("back-pain"),)
+
+
+def _as_order(regimen: Regimen, drug: Drug, reasons: tuple[Concept, ...], case: Case) -> Order:
     use = MedicationUse(
         reference=PROPOSED,
         drug=drug,
@@ -299,7 +313,7 @@ def _as_order(regimen: Regimen, drug: Drug, case: Case) -> Order:
         supply_days=regimen.days,
         dispensed=True,
         written=case.chart.today,
-        reasons=(reason,),
+        reasons=reasons,
         categories=frozenset({"community"}),
     )
     return Order(reference=PROPOSED, medication=use)
@@ -309,6 +323,15 @@ def _shortened(case: Case, days: float) -> Order:
     """Return the draft as it is but for its supply."""
     use = replace(case.use, supply_days=days, quantity=None, refills=0, dispensed=True)
     return replace(case.order, medication=use)
+
+
+def _with_reason(case: Case, text: str) -> Order:
+    """Return the draft as it is, with one more reason."""
+    order, reason = case.order, terms.concept((), text)
+    if order.service:
+        reasons = (*order.service.reasons, reason)
+        return replace(order, service=replace(order.service, reasons=reasons))
+    return replace(order, medication=replace(case.use, reasons=(*case.use.reasons, reason)))
 
 
 def _dosage(regimen: Regimen) -> Dosage:
@@ -357,6 +380,7 @@ def _template(id_: str, entry: Mapping[str, Any]) -> Template:
         regimen=regimen,
         regimens=regimens,
         days=entry.get("days"),
+        adds_reason=entry.get("adds_reason", ""),
         replaces=entry.get("replaces", ""),
         service=_service(entry["service"]) if "service" in entry else None,
     )

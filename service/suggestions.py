@@ -19,6 +19,7 @@ SNOMED_ROUTES: Mapping[str, str] = {  # of the routes that our regimens use
     "buccal": "54471007",
     "transdermal": "45890007",
 }
+CHANGED = frozenset({"MedicationRequest", "ServiceRequest"})
 # DSTU2 and STU3 clients send one object where R4 has a list.
 LISTS = ("category", "reasonCode", "reasonReference", "dosageInstruction", "note")
 
@@ -148,18 +149,20 @@ def _dosage(regimen: Regimen) -> Json:
 
 def _changed(draft: Json | None, proposal: Proposal) -> Json | None:
     """Return the whole draft with what is proposed; the draft itself stays as it was."""
-    if draft is None or draft.get("resourceType") != "MedicationRequest":
+    kind = draft.get("resourceType") if draft else None
+    if draft is None or kind not in CHANGED:
+        return None
+    draft = {key: _listed(key, value) for key, value in draft.items()}
+    if proposal.adds_reason:
+        reasons = [*draft.get("reasonCode", []), {"text": proposal.adds_reason}]
+        return {**draft, "reasonCode": reasons}
+    if kind != "MedicationRequest":
         return None
     if proposal.regimen:
         kept = {key: value for key, value in draft.items() if not key.startswith("medication")}
-        resource = {
-            **kept,
-            **_medication(proposal.regimen),
-            **_prescription(proposal.regimen),
-        }
-    else:
-        resource = {**draft, "dispenseRequest": _dispense(days=proposal.days)}
-    for key in LISTS:
-        if isinstance(resource.get(key), dict):
-            resource[key] = [resource[key]]
-    return resource
+        return {**kept, **_medication(proposal.regimen), **_prescription(proposal.regimen)}
+    return {**draft, "dispenseRequest": _dispense(days=proposal.days)}
+
+
+def _listed(key: str, value: Any) -> Any:
+    return [value] if key in LISTS and isinstance(value, dict) else value

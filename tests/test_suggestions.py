@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cards.case import Assessment
-from cards.chart import Chart, Code, Drug
+from cards.chart import Chart, Code, Drug, Ingredient
 from cards.drugs import identify
 from cards.evaluation import evaluate
 from cards.examples import case_of
@@ -128,3 +128,108 @@ def test_dose_in_use_is_proposed_without_the_strength_of_the_draft() -> None:
     assert proposed(rule, chart)["previous-dose"].label == (
         "Keep the current dose of oxycodone/acetaminophen"
     )
+
+
+RENAL = "gabapentinoid-renal"
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected", "mg", "times"),
+    [
+        pytest.param(45, "gabapentin-moderate", 300, 2, id="30-to-59"),
+        pytest.param(20, "gabapentin-severe", 300, 1, id="15-to-29"),
+        pytest.param(10, "gabapentin-failure", 100, 1, id="below-15"),
+    ],
+)
+def test_gabapentin_is_lowered_to_the_kidneys(
+    rate: float, expected: str, mg: float, times: int
+) -> None:
+    chart = chart_of(
+        RENAL,
+        order={
+            "drug": "gabapentin 600 mg oral tablet",
+            "sig": "1 tablet three times daily",
+            "reason": "radicular",
+        },
+        measurements=[{"is": "egfr", "value": rate}],
+    )
+    found = proposed(RENAL, chart)
+
+    assert list(found) == [expected]
+    regimen = found[expected].regimen
+    assert regimen
+    assert of_code(regimen.rxnorm).ingredients == (Ingredient("gabapentin", mg),)
+    assert (regimen.times, regimen.quantity) == (times, times * 14)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param(
+            {"order": {"drug": "pregabalin 150 mg oral capsule", "sig": "3 times daily"}},
+            id="pregabalin",
+        ),
+        pytest.param(
+            {
+                "order": {"drug": "gabapentin 800 mg oral tablet", "sig": "3 times daily"},
+                "medications": [
+                    {"drug": "gabapentin 800 mg oral tablet", "sig": "3 times daily"}
+                ],
+            },
+            id="in-use-already",
+        ),
+    ],
+)
+def test_no_kidney_dose_is_proposed(given: dict[str, Any]) -> None:
+    order = {**given["order"], "sig": "1 three times daily"}
+    chart = chart_of(
+        RENAL, **{**given, "order": order}, measurements=[{"is": "egfr", "value": 40}]
+    )
+
+    assert proposed(RENAL, chart) == {}
+
+
+NONRADICULAR = "gabapentinoid-nonradicular"
+GABAPENTIN = {
+    "drug": "gabapentin 300 mg oral capsule",
+    "sig": "1 capsule at bedtime",
+    "reason": "back-pain-axial",
+}
+
+
+def test_radicular_pain_is_proposed_as_the_reason() -> None:
+    chart = chart_of(NONRADICULAR, order=GABAPENTIN, problems=["back-pain-axial"])
+    found = proposed(NONRADICULAR, chart)["radicular-reason"]
+
+    assert (found.does, found.target, found.adds_reason, found.regimen) == (
+        "update",
+        "MedicationRequest/draft-1",
+        "Radicular pain",
+        None,
+    )
+
+
+def test_reason_is_not_proposed_for_an_order_that_is_warned_of_for_another() -> None:
+    chart = chart_of(
+        NONRADICULAR,
+        order=GABAPENTIN,
+        problems=["back-pain-axial"],
+        medications=["oxycodone 10 mg oral tablet", "lorazepam 1 mg oral tablet"],
+    )
+
+    assert "radicular-reason" not in proposed(NONRADICULAR, chart)
+
+
+def test_red_flags_are_proposed_as_reasons_of_an_image() -> None:
+    rule = "imaging-without-red-flags"
+    order = {"service": "spine-imaging", "reason": "back-pain-axial"}
+    chart = chart_of(rule, order=order, problems=["back-pain-axial"])
+    found = proposed(rule, chart)
+
+    assert list(found) == [
+        "delete-order",
+        "deficit-reason",
+        "spinal-infection-reason",
+        "physical-therapy",
+    ]
+    assert found["deficit-reason"].adds_reason == "Progressive neurological deficit"
