@@ -13,7 +13,7 @@ from cards.dosing import daily_mg, route_of, scheduled
 from cards.maintenance import maintenance
 from cards.medications import fact, same_medicine
 from cards.nonpharmacologic import MODALITIES
-from cards.nsaids import NSAID, NSAIDS, nsaid_on_skin, staying, systemic_nsaid, unsuitable
+from cards.nsaids import NSAID, NSAIDS, nsaid_on_skin, staying, systemic_nsaid
 from cards.record import active_problems, problem_fact
 from cards.relevance import Relevance
 from cards.terms import known
@@ -26,6 +26,7 @@ from cards.trials import (
     class_status,
     topical_trials,
 )
+from cards.unsuitable import nsaid_unsuitable
 
 ACETAMINOPHEN: Final = "acetaminophen"
 MG_PER_G: Final = 1000
@@ -61,7 +62,7 @@ def nsaid_underdosed(case: Case) -> Verdict:
     outcome = _shortfall(use)
     if not outcome:
         return Silent("dose-suffices-or-unknown")
-    if unsuitable(case.chart):
+    if nsaid_unsuitable(case.chart):
         return Silent("nsaid-unsuitable")
     if outcome == "as-needed" and _is_mild_first_day(case):
         return Silent("mild-first-day")
@@ -75,7 +76,7 @@ def topical_vs_oral_nsaid(case: Case) -> Verdict:
         return Silent("other-route")
     if silence := _not_for_acute_strain(case):
         return Silent(silence)
-    if unsuitable(case.chart):
+    if nsaid_unsuitable(case.chart):
         return Silent("nsaid-unsuitable")
     if on_skin:
         return _instead_of_tablets(case)
@@ -92,7 +93,7 @@ def acetaminophen_monotherapy(case: Case) -> Verdict:
         return Silent("combination")
     if not case.for_back_pain or not case.view.acuity.chronic:
         return Silent("not-for-chronic-back-pain")
-    if unsuitable(case.chart):
+    if nsaid_unsuitable(case.chart):
         return Silent("nsaid-unsuitable")
     if _has_other_treatment(case):
         return Silent("other-treatment")

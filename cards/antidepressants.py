@@ -9,13 +9,13 @@ from cards.circumstances import age, latest
 from cards.definitions import number
 from cards.dosing import daily_mg, days_with_refills
 from cards.drug_classes import classes_of
-from cards.kidney import DIALYSIS, EGFR
 from cards.maois import MAOI, maois
 from cards.medications import fact, last_date, systemic
 from cards.record import active_problems, dated_fact, is_recent, problem_fact, start
 from cards.relevance import Relevance
 from cards.terms import known, title
 from cards.trials import TrialStatus, class_status
+from cards.unsuitable import duloxetine_risks
 
 ALCOHOL_REMISSION = known("alcohol-remission")
 ANXIETY = known("anxiety")
@@ -24,10 +24,6 @@ DULOXETINE_INDICATION = known("duloxetine-indication")
 LONG_QT = known("qt-prolongation")
 MYOCARDIAL_INFARCTION = known("myocardial-infarction")
 QTC = known("qtc")
-# What the duloxetine label advises against it for.
-ORGAN_RISKS: Final = tuple(
-    map(known, ("liver-disease", "alcohol-use-disorder", "glaucoma-angle-closure"))
-)
 TCA_CAUTIONS: Final = tuple(map(known, ("glaucoma-angle-closure", "urinary-retention")))
 
 DULOXETINE: Final = "duloxetine"
@@ -83,7 +79,7 @@ def duloxetine_dose_ceiling(case: Case) -> Verdict:
 
 def duloxetine_organ(case: Case) -> Verdict:
     """Warn of duloxetine where the label advises against it: liver, kidney, alcohol, eye."""
-    risks = dict(_organ_risks(case))
+    risks = dict(duloxetine_risks(case.chart))
     renewed = case.view.renewal_of
     if risks:
         outcome = "continued" if renewed else "new-order"
@@ -208,18 +204,6 @@ def _mood_disorder(case: Case) -> Fact | None:
     return None
 
 
-def _organ_risks(case: Case) -> Iterator[tuple[str, Fact]]:
-    for term in ORGAN_RISKS:
-        for problem in active_problems(case.chart, (term,)):
-            yield title(term), problem_fact(problem, term)
-    for problem in active_problems(case.chart, (DIALYSIS,)):
-        yield title(DIALYSIS), problem_fact(problem, DIALYSIS)
-    seen = latest(case.chart, EGFR, number("lookback.laboratory_days"))
-    if seen and seen.value is not None and seen.value < number("renal.severe_below"):
-        name = f"eGFR {seen.value:g}"
-        yield name, dated_fact(seen.reference, name, seen.on)
-
-
 def _partners(case: Case) -> tuple[MedicationUse, ...]:
     if DULOXETINE not in case.drug.classes:
         return case.beside((DULOXETINE,))
@@ -239,7 +223,7 @@ def _missing_steps(case: Case) -> Iterator[str]:
         yield "an NSAID"
     second = (tried[name].status for name in (DULOXETINE, "tramadol") if name in tried)
     done = any(status not in INADEQUATE for status in second)
-    if not done and not any(_organ_risks(case)):
+    if not done and not any(duloxetine_risks(case.chart)):
         yield DULOXETINE
 
 

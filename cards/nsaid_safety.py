@@ -23,10 +23,9 @@ from cards.courses import is_single
 from cards.definitions import number
 from cards.dosing import daily_mg, route_of
 from cards.heparins import HEPARIN, Purpose, purpose
+from cards.kidney import EGFR
 from cards.medications import fact, systemic
 from cards.nsaids import (
-    CHRONIC_KIDNEY_DISEASE,
-    EGFR,
     KETOROLAC,
     NSAIDS,
     is_ketorolac,
@@ -43,6 +42,7 @@ from cards.record import (
     stands,
 )
 from cards.terms import known, title
+from cards.unsuitable import CHRONIC_KIDNEY_DISEASE
 
 GI_ULCER: Final = known("gi-ulcer")
 HEART_FAILURE: Final = known("heart-failure")

@@ -3,23 +3,17 @@
 from typing import Final
 
 from cards.case import Case
-from cards.chart import Chart, Fact, MedicationUse, Route
-from cards.circumstances import age, latest
-from cards.contraindications import nsaid_contraindicated
+from cards.chart import MedicationUse, Route
 from cards.definitions import number
 from cards.dosing import daily_mg, route_of, single_mg
 from cards.drug_classes import classes_of
 from cards.maintenance import STOPPED
 from cards.medications import same_medicine, systemic
-from cards.record import active_problems, dated_fact, problem_fact
-from cards.terms import known
 
 NSAID: Final = "nsaid"
 ASPIRIN: Final = "aspirin"
 NSAIDS: Final = frozenset({NSAID, ASPIRIN})
 KETOROLAC: Final = "ketorolac"
-EGFR: Final = known("egfr")
-CHRONIC_KIDNEY_DISEASE: Final = known("chronic-kidney-disease")
 
 # Sold as tablet and as gel or eye drops: by the bare name neither is meant. Ketorolac is not
 # among them: its drops are never called by the bare name.
@@ -68,22 +62,6 @@ def staying(case: Case, classes: frozenset[str]) -> tuple[MedicationUse, ...]:
         for use in case.in_use(classes)
         if not any(end.reference == use.reference or same_medicine(end, use) for end in ended)
     )
-
-
-def unsuitable(chart: Chart) -> Fact | None:
-    """Return why an oral NSAID is not proposed, or ``None``.
-
-    It is what an NSAID order would be warned of, and also old age and kidney disease.
-    """
-    years = age(chart)
-    if years is not None and years >= number("nsaid.not_proposed_years"):
-        return Fact("Patient", f"{years} years of age")
-    for problem in active_problems(chart, (CHRONIC_KIDNEY_DISEASE,)):
-        return problem_fact(problem, CHRONIC_KIDNEY_DISEASE)
-    seen = latest(chart, EGFR, number("lookback.laboratory_days"))
-    if seen and seen.value is not None and seen.value < number("nsaid.reduced_egfr"):
-        return dated_fact(seen.reference, f"eGFR {seen.value:g}", seen.on)
-    return nsaid_contraindicated(chart)
 
 
 def _aspirin_mg(use: MedicationUse) -> float:

@@ -22,6 +22,7 @@ from cards.trials import (
     nsaid_tried_for_opioid_step,
     topical_trials,
 )
+from cards.unsuitable import unsuitable_classes
 
 OLDER: Final = 65  # Beers criteria: neither tricyclics nor muscle relaxants from this age
 WEEK: Final = 7
@@ -157,9 +158,7 @@ def standing(
         radicular=radicular(chart) is not None,
         opioid_use_disorder=opioid_use_disorder,
         care={name: _care_state(care, kinds) for name, kinds in CARE.items()},
-        medicines={
-            name: class_status(chart, trials, name, chronic=chronic) for name in MEDICINES
-        },
+        medicines=_medicines(chart, trials, chronic=chronic),
         nsaid=_nsaid(nsaids),
         nsaid_in_use=any(trial.in_use for trial in nsaids),
         nsaid_tried=bool(nsaid_tried_for_opioid_step(chart, trials, chronic=chronic)),
@@ -202,6 +201,17 @@ def rehabilitation(now: Standing) -> Timing:
         return Timing.STRONGLY
     enough = now.treated_weeks >= number("stage.rehabilitation_weeks")
     return Timing.OFFER if enough else Timing.NOT_YET
+
+
+def _medicines(
+    chart: Chart, trials: Mapping[str, Trial], *, chronic: bool
+) -> Mapping[str, TrialStatus]:
+    """Return the status of each class; what is not proposed to this patient is not open."""
+    found = {name: class_status(chart, trials, name, chronic=chronic) for name in MEDICINES}
+    for name in unsuitable_classes(chart):
+        if found[name] in OPEN:
+            found[name] = TrialStatus.CONTRAINDICATED
+    return found
 
 
 def _has_failed(trial: Trial, chronic: bool) -> bool:

@@ -7,8 +7,9 @@ import pytest
 from cards.case import Assessment, Case
 from cards.chart import Chart, MedicationUse, Order, Patient, Route
 from cards.drugs import by_name
-from cards.nsaids import NSAIDS, nsaid_on_skin, staying, systemic_nsaid, unsuitable
+from cards.nsaids import NSAIDS, nsaid_on_skin, staying, systemic_nsaid
 from cards.sig import read_sig
+from cards.unsuitable import nsaid_unsuitable
 
 TODAY = date(2026, 3, 2)
 
@@ -104,7 +105,7 @@ def test_what_an_order_on_the_screen_stops_does_not_stay(
     ids=["75", "one-day-short", "unknown"],
 )
 def test_old_age_speaks_against_an_nsaid(born: date | None, expected: str | None) -> None:
-    found = unsuitable(Chart(today=TODAY, patient=Patient(born=born)))
+    found = nsaid_unsuitable(Chart(today=TODAY, patient=Patient(born=born)))
 
     assert (found.text if found else None) == expected
 
