@@ -1,17 +1,20 @@
 """The rulebook is complete, reviewable and written in plain statements."""
 
+import json
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from cards.chart import Fires
 from cards.examples import case_of
 from cards.override_reasons import displays
 from cards.policy import load_policy
-from cards.rulebook import Rule, RulebookError, load_rulebook, placeholders
+from cards.rulebook import FOLDER, Rule, RulebookError, load_rulebook, placeholders, schema
 from cards.suggestions import load_templates
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +34,15 @@ class Recorded(dict[str, float]):
     def __getitem__(self, name: str) -> float:
         self.read.add(name)
         return super().__getitem__(name)
+
+
+@each_rule
+def test_the_whole_file_follows_the_schema(rule: Rule) -> None:
+    table = tomllib.loads((FOLDER / f"{rule.id}.toml").read_text("utf-8"))
+    plain = json.loads(json.dumps(table, default=str))
+
+    faults = Draft202012Validator(schema()).iter_errors(plain)
+    assert [f"{fault.json_path}: {fault.message}" for fault in faults] == []
 
 
 @each_rule
