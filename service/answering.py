@@ -21,6 +21,7 @@ from service.response import Answered, Responder
 from service.settings import Settings
 from service.site import site_of
 from service.stopwatch import Stopwatch
+from service.warming import warm_up
 
 MOST_DEPTH = 200  # levels; orjson reads 1024 and writes 254
 
@@ -134,8 +135,10 @@ def _named(gathered: Gathered) -> str:
 
 
 def build(settings: Settings, count_fhir_call: Callable[[str], None]) -> Answers:
-    """Return what answers calls, with every table and rule loaded and checked."""
-    return Answering(settings, FhirAccess(settings, count_fhir_call))
+    """Return what answers calls, with every table and rule loaded, checked and tried."""
+    answering = Answering(settings, FhirAccess(settings, count_fhir_call))
+    warm_up(answering.book)
+    return answering
 
 
 def versions(settings: Settings) -> Mapping[str, str]:
