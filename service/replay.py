@@ -5,7 +5,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from http import HTTPStatus
 from pathlib import Path
@@ -44,9 +44,22 @@ class Outcome:
     seconds: float
     cards: tuple[str, ...] = ()  # "critical opioid-on-buprenorphine"
     difference: str = ""
+    sent: Json = field(default_factory=dict)
+    reply: Reply | None = None
+    remarks: tuple[str, ...] = ()  # what a reader of the outcome should know
+    invalid: tuple[str, ...] = ()  # what is not valid CDS Hooks or FHIR, if that was asked
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request made ready to be sent, and what could not be done about it."""
+
+    request: Json
+    remarks: tuple[str, ...] = ()
 
 
 Send = Callable[[Json], Reply]
+Prepare = Callable[[Json], Prepared]
 
 
 class ReplayError(Exception):
@@ -66,26 +79,43 @@ def find_requests(paths: Iterable[Path]) -> list[Path]:
     return sorted(found)
 
 
-def replay(path: Path, send: Send, *, update: bool = False) -> Outcome:
+def replay(
+    path: Path, send: Send, *, update: bool = False, prepare: Prepare = Prepared
+) -> Outcome:
     """Send one request and compare its answer; ``update`` keeps the new answer instead."""
     started = time.perf_counter()
     try:
-        reply = send(json.loads(path.read_bytes()))
+        ready = prepare(json.loads(path.read_bytes()))
+        started = time.perf_counter()
+        reply = send(ready.request)
     except (ReplayError, json.JSONDecodeError) as fault:
         seconds = time.perf_counter() - started
         return Outcome(path, Verdict.FAILED, seconds, difference=str(fault))
     seconds = time.perf_counter() - started
-    cards = tuple(_headlines(reply.body))
-    kept = kept_reply(path)
     actual = Reply(reply.status, steady(reply.body))
+    outcome = Outcome(
+        path,
+        Verdict.SAME,
+        seconds,
+        tuple(_headlines(reply.body)),
+        sent=ready.request,
+        reply=actual,
+        remarks=ready.remarks,
+    )
+    return _compared(outcome, actual, update=update)
+
+
+def _compared(outcome: Outcome, actual: Reply, *, update: bool) -> Outcome:
+    kept = kept_reply(outcome.path)
     if kept == actual:
-        return Outcome(path, Verdict.SAME, seconds, cards)
+        return outcome
     if update:
-        keep(path, actual)
-        return Outcome(path, Verdict.UPDATED, seconds, cards)
+        keep(outcome.path, actual)
+        return replace(outcome, verdict=Verdict.UPDATED)
     if kept is None:
-        return Outcome(path, Verdict.NEW, seconds, cards)
-    return Outcome(path, Verdict.DIFFERENT, seconds, cards, difference(kept, actual))
+        return replace(outcome, verdict=Verdict.NEW)
+    told = difference(kept, actual)
+    return replace(outcome, verdict=Verdict.DIFFERENT, difference=told)
 
 
 def kept_reply(request: Path) -> Reply | None:
