@@ -24,6 +24,8 @@ HOMES: Mapping[str, frozenset[str]] = {
             "service/checking.py",
             "service/cli.py",
             "service/docs_command.py",
+            "service/new_fixture_command.py",
+            "service/record_command.py",
             "service/replay_command.py",
             "service/rules_command.py",
             "service/storage_commands.py",
@@ -34,8 +36,10 @@ HOMES: Mapping[str, frozenset[str]] = {
     "flask": frozenset({"service/app.py", "service/routes.py", "service/server.py"}),
     "flask_cors": frozenset({"service/app.py"}),
     "granian": frozenset({"service/server.py"}),
+    "jinja2": frozenset({"service/replay_report.py"}),
     "jsonschema": frozenset({"cards/rulebook.py", "cards/site.py", "service/envelope.py"}),
     "jwt": frozenset({"service/auth.py", "service/keys.py", "service/signing.py"}),
+    "markupsafe": frozenset({"service/replay_report.py"}),
     "orjson": frozenset(
         {
             "service/app.py",
@@ -45,6 +49,7 @@ HOMES: Mapping[str, frozenset[str]] = {
             "service/feedback.py",
             "service/fhir.py",
             "service/fhir_client.py",
+            "service/hooks_client.py",
             "service/openapi.py",
             "service/reading_dosages.py",
             "service/replay_command.py",
@@ -60,8 +65,10 @@ HOMES: Mapping[str, frozenset[str]] = {
         {
             "service/fhir_client.py",
             "service/fhir_connections.py",
+            "service/fhir_sources.py",
+            "service/hooks_client.py",
             "service/keys.py",
-            "service/replay_command.py",
+            "service/recorder.py",
         }
     ),
     "rich": frozenset(
@@ -84,7 +91,9 @@ HOMES: Mapping[str, frozenset[str]] = {
     "urllib3": frozenset(
         {"service/fhir_client.py", "service/fhir_connections.py", "service/keys.py"}
     ),
-    "werkzeug": frozenset({"service/app.py"}),
+    "werkzeug": frozenset(
+        {"service/app.py", "service/record_command.py", "service/recorder.py"}
+    ),
 }
 
 # The knowledge decides from its arguments alone.
