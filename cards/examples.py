@@ -12,6 +12,7 @@ from cards.chart import (
     Allergy,
     Amount,
     Chart,
+    Code,
     Concept,
     Dosage,
     Drug,
@@ -124,7 +125,7 @@ def _concept(value: Any) -> Concept:
         return terms.concept((), text[1:])
     if "|" in text:
         system, code = text.split("|", 1)
-        return terms.concept((terms.Code(system, code),), "")
+        return terms.concept((Code(system, code),), "")
     return terms.example(text)
 
 

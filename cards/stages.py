@@ -278,11 +278,13 @@ def _acute(now: Standing) -> Iterator[str]:
     yield from _acute_nsaid(now)
     if now.topical_nsaid and now.medicines["nsaid"] not in SPENT:
         yield "topical-nsaid-stop"
-    yield from _acute_relaxant(now)
+    gabapentinoid = now.radicular and now.medicines["gabapentinoid"] is TrialStatus.UNTRIED
+    if now.opioid_use_disorder or not gabapentinoid:  # never two sedatives in one plan
+        yield from _acute_relaxant(now)
     if now.opioid_use_disorder:
         yield "no-opioid"
     else:
-        if now.radicular and now.medicines["gabapentinoid"] is TrialStatus.UNTRIED:
+        if gabapentinoid:
             yield "gabapentinoid"
         if now.nsaid_tried:
             yield "opioid-if-severe"

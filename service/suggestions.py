@@ -7,6 +7,7 @@ from uuid import UUID, uuid5
 
 from cards.suggestions import Proposal, Regimen, ServiceTemplate, product
 from service.conformance import is_valid
+from service.fhir import Resource
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 SNOMED = "http://snomed.info/sct"
@@ -37,7 +38,7 @@ class Subject:
 
 
 def suggestion(
-    proposal: Proposal, subject: Subject, drafts: Mapping[str, Json], seed: UUID
+    proposal: Proposal, subject: Subject, drafts: Mapping[str, Resource], seed: UUID
 ) -> Json | None:
     """Return the proposal as a suggestion.
 
@@ -50,7 +51,9 @@ def suggestion(
     return {"label": proposal.label, "uuid": str(uuid5(seed, name)), "actions": [action]}
 
 
-def _action(proposal: Proposal, subject: Subject, drafts: Mapping[str, Json]) -> Json | None:
+def _action(
+    proposal: Proposal, subject: Subject, drafts: Mapping[str, Resource]
+) -> Json | None:
     action: Json = {"type": proposal.does, "description": proposal.description}
     if "#" in proposal.target:  # the draft came without an id: nothing can name it
         return None
@@ -147,21 +150,21 @@ def _dosage(regimen: Regimen) -> Json:
     return dosage
 
 
-def _changed(draft: Json | None, proposal: Proposal) -> Json | None:
+def _changed(draft: Resource | None, proposal: Proposal) -> Json | None:
     """Return the whole draft with what is proposed; the draft itself stays as it was."""
     kind = draft.get("resourceType") if draft else None
     if draft is None or kind not in CHANGED:
         return None
-    draft = {key: _listed(key, value) for key, value in draft.items()}
+    kept: Json = {key: _listed(key, value) for key, value in draft.items()}
     if proposal.adds_reason:
-        reasons = [*draft.get("reasonCode", []), {"text": proposal.adds_reason}]
-        return {**draft, "reasonCode": reasons}
+        reasons = [*kept.get("reasonCode", []), {"text": proposal.adds_reason}]
+        return {**kept, "reasonCode": reasons}
     if kind != "MedicationRequest":
         return None
     if proposal.regimen:
-        kept = {key: value for key, value in draft.items() if not key.startswith("medication")}
-        return {**kept, **_medication(proposal.regimen), **_prescription(proposal.regimen)}
-    return {**draft, "dispenseRequest": _dispense(days=proposal.days)}
+        others = {key: value for key, value in kept.items() if not key.startswith("medication")}
+        return {**others, **_medication(proposal.regimen), **_prescription(proposal.regimen)}
+    return {**kept, "dispenseRequest": _dispense(days=proposal.days)}
 
 
 def _listed(key: str, value: Any) -> Any:

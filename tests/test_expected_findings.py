@@ -1,4 +1,4 @@
-"""The expected findings of the worked vignettes, at both hooks, as sets of {rule: indicator}."""
+"""The expected findings of the worked vignettes at both hooks: {rule: indicator}."""
 
 import copy
 from collections.abc import Callable, Iterable, Mapping

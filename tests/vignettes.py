@@ -74,7 +74,10 @@ def drug_order(
     every: tuple[int, int, str] | None = None,  # times, period, unit: (1, 6, "h")
     **details: Any,
 ) -> Json:
-    """Return a draft MedicationRequest; ``details``: days, prn, route, reason, category, sig."""
+    """Return a draft MedicationRequest.
+
+    ``details`` may say: days, prn, once, route, reason, category, sig, id, status.
+    """
     order: Json = {
         "resourceType": "MedicationRequest",
         "id": details.pop("id", "draft-1"),
