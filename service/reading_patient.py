@@ -14,7 +14,7 @@ from cards.chart import (
     Patient,
     Problem,
 )
-from cards.terms import concept
+from cards.terms import concept, known
 from service.fhir import (
     Coded,
     Resource,
@@ -43,6 +43,17 @@ from service.references import (
 
 _RECORDED = ("recordedDate", "assertedDate", "dateRecorded", "dateAsserted")
 _VOID = frozenset({"entered-in-error", "cancelled"})
+# What says only how a treatment went: as a problem it tells nothing.
+_REASONS_ONLY = frozenset(
+    map(
+        known,
+        (
+            *("stopped-ineffective", "stopped-side-effect", "stopped-contraindication"),
+            *("stopped-other", "switched", "partial-relief"),
+            *("outcome-helped", "outcome-unsuccessful"),
+        ),
+    )
+)
 _NO_ALLERGY = frozenset({"inactive", "resolved", "refuted", "entered-in-error"})
 _CLASSES = {  # words of DSTU2 and of displays for the codes of version 3
     "inpatient": "IMP",
@@ -70,7 +81,7 @@ def read_problem(resource: Resource, ref: str) -> Problem | None:
     if verification in _VOID:
         return None
     meaning = read_concept(resource.get("code"))
-    if not meaning.terms:
+    if meaning.terms <= _REASONS_ONLY:
         return None
     abated = when(resource, "abatement")
     over = resource.get("abatementBoolean") is True or abated.start or abated.end

@@ -64,6 +64,8 @@ def test_refuted_condition_is_kept_as_such() -> None:
     "more",
     [
         {"code": {"text": "ingrown toenail"}},
+        {"code": {"text": "Nausea"}},
+        {"code": {"text": "partial relief"}},
         {"code": OUD, "verificationStatus": concept("x", "entered-in-error")},
         {},
     ],

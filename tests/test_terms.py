@@ -194,7 +194,8 @@ def test_a_code_falls_into_exactly_these_sets(
 @pytest.mark.parametrize(
     "text",
     ["LBP", "back pain", "Lumbago", "sciatica", "Back strain", "chronic low back pain",
-     "lower back pain x 3 days", "c/o back pain", "Valium for spasm", "s/p fall, back pain"],
+     "lower back pain x 3 days", "c/o back pain", "Valium for spasm", "s/p fall, back pain",
+     "Muscle spasm of back", "Muscle spasms of the lower back", "lumbar muscle spasm"],
 )  # fmt: skip
 def test_a_chief_complaint_in_words_is_back_pain(text: str) -> None:
     assert "back-pain" in said(text)
@@ -204,7 +205,7 @@ def test_a_chief_complaint_in_words_is_back_pain(text: str) -> None:
     "text",
     ["no back pain", "denies low back pain", "neck pain", "feedback painful", "back",
      "family history of back pain", "without sciatica", "knee pain", "cervical radiculopathy",
-     "come back, painful knee"],
+     "come back, painful knee", "muscle spasm of neck", "muscle spasm of calf"],
 )  # fmt: skip
 def test_other_words_are_not_back_pain(text: str) -> None:
     assert "back-pain" not in said(text)
@@ -228,6 +229,8 @@ def test_other_words_are_not_back_pain(text: str) -> None:
         ("iodinated contrast allergy", "contrast-allergy"),
         ("MRI claustrophobia", "benzodiazepine-indication"),
         ("OUD in remission", "opioid-use-disorder-remission"),
+        ("Encounter for antineoplastic chemotherapy", "cancer"),
+        ("Closed fracture of neck of femur", "fracture"),
         ("opioid use disorder, not in remission", "opioid-use-disorder"),
     ],
 )
@@ -265,6 +268,10 @@ def test_text_names_a_set(text: str, name: str) -> None:
         ("No history of opioid use disorder", "opioid-use-disorder"),
         ("no history of seizures", "seizure"),
         ("no history of peptic ulcer", "gi-ulcer"),
+        ("Respiratory depression", "depression"),
+        ("Opioid-induced respiratory and CNS depression", "depression"),
+        ("ST segment depression", "depression"),
+        ("allergic to chemotherapy", "cancer"),
     ],
 )
 def test_text_does_not_name_a_set(text: str, name: str) -> None:
