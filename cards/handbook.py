@@ -33,6 +33,12 @@ def pages(book: Rulebook) -> Mapping[str, str]:
     return {"rules.md": _index(families), "traceability.md": traced, **made}
 
 
+def entry(rule: Rule) -> str:
+    """Return what one rule's page says below its title."""
+    _title_and_anchor, *parts = _rule(rule)
+    return "\n\n".join(parts) + "\n"
+
+
 def _family(rule: Rule) -> str:
     """Return the module of the function that decides the rule."""
     return rule.decide.__module__.rpartition(".")[2]

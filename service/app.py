@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from service.answering import Answers
 from service.auth import Authenticator, Limits, NonceStore
 from service.clients import load_clients
+from service.conformance_sampling import ConformanceSampler
 from service.errors import InternalError, ServiceError, from_status, operation_outcome
 from service.keys import KeyCache
 from service.limits import RateLimit
@@ -24,6 +25,7 @@ from service.recording import Records
 from service.replay_guard import MemoryNonces, ReplayGuard
 from service.routes import EXTENSION, Shell, bp
 from service.settings import Settings
+from service.site import site_of
 from service.store import Store
 
 METHODS = ("GET", "POST", "OPTIONS")
@@ -88,7 +90,15 @@ def create_app(
     app.register_error_handler(HTTPException, _refuse_http)
     app.register_error_handler(Exception, _fail)
     app.register_blueprint(bp)
+    if settings.workbench:
+        _add_workbench(app, settings, store)
     return app
+
+
+def _add_workbench(app: Flask, settings: Settings, store: Store | None) -> None:
+    from service.workbench import views  # noqa: PLC0415 - only the demo needs its pages
+
+    views.register(app, site_of(settings).book, store)
 
 
 def _shell(
@@ -114,7 +124,14 @@ def _shell(
         rate=RateLimit(settings.calls_per_minute),
         authenticator=_authenticator(settings, store),
         records=records,
+        sampler=_sampler(settings, metrics),
     )
+
+
+def _sampler(settings: Settings, metrics: Metrics) -> ConformanceSampler | None:
+    """Return what judges the resources that clients send; None when it is switched off."""
+    first, every = settings.conformance_first, settings.conformance_every
+    return ConformanceSampler(first, every, metrics.count_judged) if first or every else None
 
 
 def _authenticator(settings: Settings, store: Store | None) -> Authenticator | None:
@@ -143,7 +160,7 @@ def _answer_preflight() -> ResponseReturnValue | None:
 
 def _add_headers(response: Response) -> Response:
     for name, value in HEADERS:
-        response.headers[name] = value
+        response.headers.setdefault(name, value)
     return response
 
 

@@ -15,6 +15,7 @@ from service.settings import PREFIX, Settings, SettingsError, read_settings
 TOOLS: Mapping[str, str] = {
     "check": "service.checking:check_command",
     "db": "service.storage_commands:db",
+    "demo": "service.demo.command:demo_command",
     "docs": "service.docs_command:docs_command",
     "feedback": "service.storage_commands:feedback",
     "new-fixture": "service.new_fixture_command:new_fixture_command",

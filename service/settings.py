@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ("*",)
     allow_request_extensions: bool | None = None  # None: on loopback, without clients
     metrics: bool = True
+    conformance_first: int = Field(default=3, ge=0)  # calls of a client, in each worker
+    conformance_every: int = Field(default=500, ge=0)  # then one in so many; 0: none
+    workbench: bool = False  # pages to try orders on invented patients, at /
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "json", "text"] = "auto"  # auto: text on a terminal
 

@@ -23,6 +23,7 @@ HOMES: Mapping[str, frozenset[str]] = {
         {
             "service/checking.py",
             "service/cli.py",
+            "service/demo/command.py",
             "service/docs_command.py",
             "service/new_fixture_command.py",
             "service/record_command.py",
@@ -33,13 +34,29 @@ HOMES: Mapping[str, frozenset[str]] = {
     ),
     "cryptography": frozenset({"service/signing.py"}),
     "fhir": frozenset({"service/conformance.py"}),
-    "flask": frozenset({"service/app.py", "service/routes.py", "service/server.py"}),
-    "flask_cors": frozenset({"service/app.py"}),
+    "flask": frozenset(
+        {
+            "service/app.py",
+            "service/demo/fhir_server.py",
+            "service/routes.py",
+            "service/server.py",
+            "service/workbench/views.py",
+        }
+    ),
+    "flask_cors": frozenset({"service/app.py", "service/demo/fhir_server.py"}),
     "granian": frozenset({"service/server.py"}),
     "jinja2": frozenset({"service/replay_report.py"}),
     "jsonschema": frozenset({"cards/rulebook.py", "cards/site.py", "service/envelope.py"}),
     "jwt": frozenset({"service/auth.py", "service/keys.py", "service/signing.py"}),
-    "markupsafe": frozenset({"service/replay_report.py"}),
+    "markdown_it": frozenset({"service/workbench/markup.py"}),
+    "markupsafe": frozenset(
+        {
+            "service/replay_report.py",
+            "service/workbench/card_views.py",
+            "service/workbench/rule_pages.py",
+        }
+    ),
+    "nh3": frozenset({"service/workbench/markup.py"}),
     "orjson": frozenset(
         {
             "service/app.py",
@@ -92,7 +109,13 @@ HOMES: Mapping[str, frozenset[str]] = {
         {"service/fhir_client.py", "service/fhir_connections.py", "service/keys.py"}
     ),
     "werkzeug": frozenset(
-        {"service/app.py", "service/record_command.py", "service/recorder.py"}
+        {
+            "service/app.py",
+            "service/demo/command.py",
+            "service/demo/fhir_server.py",
+            "service/record_command.py",
+            "service/recorder.py",
+        }
     ),
 }
 

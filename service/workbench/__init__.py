@@ -1,0 +1,1 @@
+"""The workbench: try orders on synthetic patients in a browser, and read the rulebook."""

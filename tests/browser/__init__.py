@@ -1,0 +1,1 @@
+"""Tests that drive the workbench in a headless Chromium."""
