@@ -119,6 +119,7 @@ class Dosage:
     max_per_day: Amount | None = None  # of maxDosePerPeriod
     once: bool = False  # given one time only
     days: float | None = None  # how long this instruction lasts (boundsDuration or period)
+    sequence: int | None = None  # instructions of different numbers follow one another
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

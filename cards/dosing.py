@@ -14,7 +14,7 @@ One that cannot be computed makes the whole unknown.
 """
 
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -236,11 +236,24 @@ def _together(parts: Sequence[_Daily]) -> Amount | None:
     needed = [part.amount for part in parts if part.dosage.as_needed]
     if not regular:
         return _span(needed)
-    base = _sum([part.amount for part in regular]) if _add_up(regular) else None
-    base = base or _span([part.amount for part in regular])
+    # A titration's steps follow one another; what is as needed may come on top of any.
+    base = _span([_concurrent(step) for step in _steps(regular)])
     if base is None or not needed:
         return base
     return Amount(base.low, base.high + max(amount.high for amount in needed), base.unit)
+
+
+def _steps(parts: Iterable[_Daily]) -> Iterable[Sequence[_Daily]]:
+    """Return the instructions that hold at the same time, by their number in the order."""
+    by_number: dict[int | None, list[_Daily]] = {}
+    for part in parts:
+        by_number.setdefault(part.dosage.sequence, []).append(part)
+    return by_number.values()
+
+
+def _concurrent(parts: Sequence[_Daily]) -> Amount | None:
+    amounts = [part.amount for part in parts]
+    return _sum(amounts) if _add_up(parts) else _span(amounts)
 
 
 def _add_up(parts: Sequence[_Daily]) -> bool:

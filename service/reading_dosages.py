@@ -94,6 +94,7 @@ def _read_again(written: bytes) -> Dosage:
         max_per_day=_max_per_day(entry.get("maxDosePerPeriod")) or sig.max_per_day,
         once=timing.once if timed else sig.once,
         days=sig.days if timing.days is None else timing.days,
+        sequence=count(entry.get("sequence")),
     )
 
 

@@ -1,6 +1,7 @@
 """Dose arithmetic: what is computed, and what stays unknown."""
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -64,8 +65,13 @@ def mme(low: float, high: float | None = None) -> Amount:
     return Amount(low, low if high is None else high, "mme")
 
 
-def each(count: float, times: float, unit: str = "") -> Dosage:
-    return Dosage(amount=Amount(count, count, unit), times_per_day=Amount(times, times))
+def each(count: float, times: float, unit: str = "", step: int | None = None) -> Dosage:
+    amount, frequency = Amount(count, count, unit), Amount(times, times)
+    return Dosage(amount=amount, times_per_day=frequency, sequence=step)
+
+
+def needed(count: float, times: float, step: int) -> Dosage:
+    return replace(each(count, times, "mg", step), as_needed=True)
 
 
 GABAPENTIN = drug("gabapentin", 300, form="capsule")
@@ -111,6 +117,16 @@ DAILY = [
     (OXYCODONE, ["10 mg q12h", "5 mg q6h prn"], mg(20, 40)),
     (IBUPROFEN, ["800 mg once", "400 mg tid"], mg(800, 1200)),
     (IBUPROFEN, ["400 mg tid", "400 mg tid"], mg(1200)),
+    # Instructions of one number go together, those of different numbers after one another.
+    (GABAPENTIN, [each(300, 1, "mg", 1), each(600, 1, "mg", 2)], mg(300, 600)),
+    (GABAPENTIN, [each(300, 1, "mg", 1), each(600, 1, "mg", 1)], mg(900)),
+    (GABAPENTIN, [each(300, 1, "mg", 1), each(300, 1, "mg", 2)], mg(300)),
+    (
+        GABAPENTIN,
+        [each(300, 1, "mg", 1), each(300, 1, "mg", 2), each(600, 1, "mg", 2)],
+        mg(300, 900),
+    ),
+    (OXYCODONE, [each(10, 2, "mg", 1), needed(5, 4, 2)], mg(20, 40)),
 ]
 
 NO_DAILY = [

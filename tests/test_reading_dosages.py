@@ -173,6 +173,12 @@ def test_steps_of_a_taper_are_kept_apart_and_in_order() -> None:
     first = {"sequence": 1, "doseQuantity": {"value": 2, "unit": "tablet"}}
     found = use(dosageInstruction=[second, first])
     assert [step.amount for step in found.dosages] == [Amount(2, 2, "tablet"), ONE]
+    assert [step.sequence for step in found.dosages] == [1, 2]
+
+
+def test_instruction_without_a_number_has_no_place_in_an_order() -> None:
+    assert dosage(doseQuantity=TABLET).sequence is None
+    assert dosage(doseQuantity=TABLET, sequence="first").sequence is None
 
 
 def test_route_is_of_the_instruction_then_of_the_product() -> None:
