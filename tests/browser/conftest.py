@@ -8,7 +8,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Any, NamedTuple
+from itertools import takewhile
+from typing import IO, Any, NamedTuple
 
 import pytest
 
@@ -51,9 +52,16 @@ def demo() -> Iterator[Demo]:
         text=True,
     ) as process:
         assert process.stdout is not None
-        printed = "".join(iter(process.stdout.readline, "Stop with Ctrl-C.\n"))
+        printed = _printed(process.stdout)
         yield Demo(f"http://localhost:{port}", f"http://localhost:{fhir_port}/fhir", printed)
         process.terminate()
+
+
+def _printed(output: IO[str]) -> str:
+    """Return what is printed until both servers answer."""
+    lines = list(takewhile(lambda line: not line.startswith("Stop with"), output))
+    assert lines, "the demo did not start"
+    return "".join(lines)
 
 
 def free_port() -> int:
