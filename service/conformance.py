@@ -5,17 +5,25 @@ from dataclasses import dataclass
 from typing import Any
 
 from fhir.resources.R4B import get_fhir_model_class
+from fhir.resources.R4B.fhirresourcemodel import FHIRResourceModel
 from pydantic import ValidationError
 
 Json = Mapping[str, Any]
 
+_UNKNOWN_NAME = "extra_forbidden"
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One thing that is not valid FHIR R4: where, and what kind; never the value."""
+    """One thing that is not valid FHIR R4: where, and what kind; never the value.
+
+    ``element`` is the path below the resource as FHIR names it, without positions; a name
+    that FHIR does not have is ``*``, because the sender may have written anything there.
+    """
 
     path: str
     text: str
+    element: str = ""
 
 
 def faults(resource: Json) -> tuple[Fault, ...]:
@@ -23,21 +31,43 @@ def faults(resource: Json) -> tuple[Fault, ...]:
     kind = resource.get("resourceType")
     if not isinstance(kind, str):
         return (Fault("resourceType", "is missing"),)
-    try:
-        # An unknown type is a KeyError or ValueError of the library, not a ValidationError.
-        get_fhir_model_class(kind).model_validate(dict(resource))
-    except ValidationError as error:
-        return tuple(
-            Fault(f"{kind}.{'.'.join(map(str, fault['loc']))}", fault["type"].replace("_", " "))
-            for fault in error.errors(
-                include_url=False, include_input=False, include_context=False
-            )
-        )
-    except (KeyError, ValueError, TypeError):
+    model = _model(kind)
+    if model is None:
         return (Fault(kind, "is not a resource type of FHIR R4"),)
+    try:
+        model.model_validate(dict(resource))
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_input=False, include_context=False)
+        return tuple(_fault(kind, each["loc"], each["type"]) for each in found)
+    except (KeyError, ValueError, TypeError):  # what the models say of a contained resource
+        return (Fault(kind, "holds what is not a resource of FHIR R4"),)
+    except RecursionError:
+        return (Fault(kind, "is nested too deeply to be read"),)
     return ()
 
 
 def is_valid(resource: Json) -> bool:
     """Tell whether the resource is valid FHIR R4."""
     return not faults(resource)
+
+
+def is_resource_type(name: str) -> bool:
+    """Tell whether FHIR R4 has a resource type of this name."""
+    return _model(name) is not None
+
+
+def _model(kind: str) -> type[FHIRResourceModel] | None:
+    try:
+        model = get_fhir_model_class(kind)
+    except (KeyError, ValueError):  # an unknown type is no ValidationError
+        return None
+    # The package gives data types, such as HumanName, by the same function.
+    return model if issubclass(model, FHIRResourceModel) else None
+
+
+def _fault(kind: str, place: tuple[str | int, ...], fault: str) -> Fault:
+    names = [name for name in place if isinstance(name, str)]
+    if fault == _UNKNOWN_NAME:
+        names[-1:] = ["*"]
+    path = ".".join(map(str, (kind, *place)))
+    return Fault(path, fault.replace("_", " "), ".".join(names))
