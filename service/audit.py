@@ -45,10 +45,14 @@ ALLOWED = frozenset(
         "at",
         "dropped",
         "fault",
+        "faults",
+        "invalid",
         "issuer",
+        "judged",
         "location",
         "logger",
         "type",
+        "unjudged",
         "waiting",
     }
 )

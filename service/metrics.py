@@ -1,7 +1,7 @@
 """Counters and times for Prometheus, of all worker processes together.
 
-Labels are ids of services, rules and hooks, statuses and kinds of data: nothing that a caller
-can choose, and nothing about a patient.
+Labels are ids of services, rules and hooks, names of registered clients, statuses and kinds of
+data: nothing that a caller can choose, and nothing about a patient.
 """
 
 import os
@@ -78,6 +78,12 @@ class Metrics:
         self._missing = counter("missing", "Data that could not be had.", "data")
         self._fhir = counter("fhir_calls", "Reads of FHIR servers.", "outcome")
         self._feedback = counter("feedback", "Feedback items.", "outcome")
+        self._judged = counter(
+            "judged_resources", "Resources judged as FHIR R4.", "client", "type"
+        )
+        self._invalid = counter(
+            "invalid_resources", "Of these, resources that are not valid.", "client", "type"
+        )
         self._dropped = prometheus.Counter(
             "back_pain_cds_cards_dropped",
             "Cards that were never stored.",
@@ -106,6 +112,12 @@ class Metrics:
         """Count feedback: accepted, overridden, refused, or not stored."""
         if items:
             self._feedback.add(outcome, amount=items)
+
+    def count_judged(self, client: str, kind: str, valid: bool) -> None:
+        """Count a resource of a client that was judged as FHIR R4, by its type."""
+        self._judged.add(client, kind)
+        if not valid:
+            self._invalid.add(client, kind)
 
     def watch_cards(self, waiting: int, dropped: int) -> None:
         """Note how many cards wait to be stored, and how many were dropped just now."""

@@ -16,6 +16,7 @@ from service.auth import Authenticator, Unauthorised
 from service.calls import Call, loggable_id
 from service.catalogue import PROTOCOL_VERSION, discovery, find
 from service.clients import UNAUTHENTICATED, Client
+from service.conformance_sampling import ConformanceSampler
 from service.envelope import read_request
 from service.errors import from_status
 from service.feedback import FeedbackBatch, feedback_answer, read_feedback
@@ -45,6 +46,7 @@ class Shell:
     rate: RateLimit
     authenticator: Authenticator | None = None  # None: callers are not authenticated
     records: Records | None = None  # None: nothing is stored
+    sampler: ConformanceSampler | None = None  # None: what clients send is not judged
 
 
 # Clients build "{discovery address}/{id}"; one that was given a slash at the end calls "//id".
@@ -148,6 +150,8 @@ def account(response: Response) -> Response:
         audit.write(call, response.status_code, shell.versions.get(RULEBOOK, ""))
         if call.event == "hook_answered":
             shell.metrics.count_call(call, response.status_code)
+            if shell.sampler and call.answered:
+                shell.sampler.offer(call, call.answered)
     return response
 
 

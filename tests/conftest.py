@@ -29,6 +29,15 @@ def clean_environment() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def no_judge(clean_environment: None) -> Iterator[None]:
+    """Judge nothing behind the answers: it would be logged into whichever test comes next."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("CONFORMANCE_FIRST", "CONFORMANCE_EVERY"):
+            patch.setenv(PREFIX + name, "0")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
     """Refuse every connection that leaves this machine."""
     with pytest.MonkeyPatch.context() as patch:
