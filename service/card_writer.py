@@ -73,12 +73,14 @@ class CardWriter:
                 self.dropped += len(cards)
                 self._tell()
                 return
+            idle = not self._queue
             self._queue.extend(cards)
             self._drop_oldest()
             self._tell()
             if self._thread is None:
                 self._thread = self._start()
-            self._changed.notify()
+            if idle or self._is_due():  # woken at every call, the writer would slow them all
+                self._changed.notify()
 
     def stop(self, timeout: float = _FLUSH_SECONDS) -> None:
         """Store what waits, for at most ``timeout`` seconds, and end the thread."""
