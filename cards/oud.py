@@ -127,7 +127,7 @@ def product_class(use: MedicationUse) -> ProductClass:
 def addiction_consult(chart: Chart) -> Fact | None:
     """Return a recent consultation of addiction medicine, or a standing tie to it."""
     if ADDICTION_MEDICINE in chart.user_specialties:
-        return Fact("", "the ordering clinician practises addiction medicine")
+        return Fact("", "the ordering clinician practices addiction medicine")
     days = number("lookback.addiction_consult_days")
     for service in _addiction_services(chart):
         if service.kind == "team" and service.status == "active" and not service.ended:

@@ -74,7 +74,7 @@ def _criteria(case: Case) -> Iterator[tuple[str, Fact | None]]:
     if now.acuity.acute and weeks > limits["acute_weeks"]:
         yield f"pain for more than {limits['acute_weeks']:g} weeks", None
     if now.acuity.chronic and now.exhausted and now.treated_weeks >= limits["chronic_weeks"]:
-        yield f"no relief in {limits['chronic_weeks']:g} weeks of optimised treatment", None
+        yield f"no relief in {limits['chronic_weeks']:g} weeks of optimized treatment", None
     if now.refractory and _weeks_of_therapy(case) >= limits["refractory_weeks"]:
         yield f"no relief in {limits['refractory_weeks']:g} weeks of the plan", None
 

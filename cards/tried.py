@@ -84,9 +84,16 @@ def _when(trial: Trial, chronic: bool) -> str:
     """Return when the trial ended: by the month in chronic pain, by the day in acute."""
     if trial.in_use:
         return ", in use" if trial.status is not TrialStatus.ACTIVE else ""
+    going_on = trial.status is TrialStatus.FAILED and _is_listed_as_active(trial)
+    still = ", still in use" if going_on else ""
     if trial.on and not chronic:
-        return f" ({trial.on.isoformat()})"
-    return _dated(trial.on)
+        return f" ({trial.on.isoformat()}{still})"
+    return f" ({trial.on:%Y-%m}{still})" if trial.on else still
+
+
+def _is_listed_as_active(trial: Trial) -> bool:
+    """Say whether the list still has as active what was noted to have no effect."""
+    return any(course.use.status == "active" for course in trial.courses)
 
 
 def _dated(day: date | None) -> str:

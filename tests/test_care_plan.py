@@ -43,7 +43,7 @@ GOALS = (
 )
 ACTIVE = "Stay active as far as tolerated, use heat, avoid bed rest."
 EXERCISE = "Supervised exercise or physical therapy."
-PSYCHOLOGICAL = "Cognitive behavioural therapy or mindfulness-based stress reduction."
+PSYCHOLOGICAL = "Cognitive behavioral therapy or mindfulness-based stress reduction."
 TEAM = "Opioid use disorder on record: plan changes of pain treatment with addiction medicine."
 
 
@@ -90,7 +90,7 @@ class Expected:
 PLANS = (
     Expected(
         patient="vignette-000",
-        summary="Back pain, refractory on maximal medicines; next: cognitive behavioural "
+        summary="Back pain, refractory on maximal medicines; next: cognitive behavioral "
         "therapy, yoga or tai chi and pain rehabilitation",
         stage="chronic, since 2021-04, refractory on maximal therapy, opioid use disorder",
         tried=[
@@ -108,7 +108,7 @@ PLANS = (
         ],
         next=[
             (
-                "Now: cognitive behavioural therapy, "
+                "Now: cognitive behavioral therapy, "
                 "of particular value when medicines have failed."
             ),
             "Now: yoga or tai chi; a community class will do.",
@@ -124,7 +124,7 @@ PLANS = (
         ],
         plan=[
             "Refer to multidisciplinary pain rehabilitation within 2 weeks.",
-            "Localised pain: a lidocaine patch or diclofenac gel can be added at little risk.",
+            "Localized pain: a lidocaine patch or diclofenac gel can be added at little risk.",
             RADICULAR_STATUS,
             TEAM,
             MOOD,
@@ -132,7 +132,7 @@ PLANS = (
             "Complete relief is unlikely: agree on goals of function, sleep and work.",
         ],
         offered=[
-            "Refer to cognitive behavioural therapy",
+            "Refer to cognitive behavioral therapy",
             "Refer to yoga or tai chi",
             "Refer to multidisciplinary pain rehabilitation",
             "Order lidocaine 5 % patch",
@@ -142,7 +142,7 @@ PLANS = (
     Expected(
         patient="vignette-001",
         summary="Back pain, 26 weeks: 1 medicine without effect; next: exercise and cognitive "
-        "behavioural therapy or mindfulness",
+        "behavioral therapy or mindfulness",
         stage="chronic, 26 weeks",
         tried=[
             "No effect: cyclobenzaprine (2025-12)",
@@ -173,7 +173,7 @@ PLANS = (
         plan=[RADICULAR_STATUS, MOOD, FUNCTION, GOALS],
         offered=[
             "Refer to supervised exercise / physical therapy",
-            "Refer to cognitive behavioural therapy",
+            "Refer to cognitive behavioral therapy",
             "Order naproxen 500 mg twice a day",
             "Order duloxetine 30 mg daily, then 60 mg",
         ],
@@ -205,8 +205,8 @@ PLANS = (
     ),
     Expected(
         patient="vignette-003",
-        summary="Back pain, 22 weeks, no treatment on record: start with exercise and "
-        "cognitive behavioural therapy or mindfulness",
+        summary="Back pain, 22 weeks, no treatment on record: start with exercise, "
+        "cognitive behavioral therapy or mindfulness and one complementary therapy",
         stage="chronic, 22 weeks",
         tried=["No treatment history found"],
         next=[
@@ -221,7 +221,7 @@ PLANS = (
         plan=[RADICULAR_STATUS, MOOD, FUNCTION, GOALS],
         offered=[
             "Refer to supervised exercise / physical therapy",
-            "Refer to cognitive behavioural therapy",
+            "Refer to cognitive behavioral therapy",
             "Refer to mindfulness-based stress reduction",
             "Refer to acupuncture",
         ],
@@ -366,7 +366,7 @@ def test_buprenorphine_in_the_emergency_department_takes_the_opioid_off_the_plan
 def test_care_already_ordered_is_not_offered_again() -> None:
     ordered = {
         "resourceType": "ServiceRequest", "id": "cbt", "status": "active", "intent": "order",
-        "code": concept(("snomed", "228557008"), text="Cognitive behavioural therapy"),
+        "code": concept(("snomed", "228557008"), text="Cognitive behavioral therapy"),
         "authoredOn": "2026-02-20",
     }  # fmt: skip
     (card,) = opened("vignette-003", adding(ordered))

@@ -399,7 +399,7 @@ VISITED = Fact("Encounter/1", "addiction-medicine visit, 2026-02-09")
         pytest.param(visit(BACK, status="finished", started=ago(21)), None, id="other visit"),
         pytest.param(
             Chart(today=TODAY, user_specialties=frozenset({"addiction-medicine"})),
-            Fact("", "the ordering clinician practises addiction medicine"),
+            Fact("", "the ordering clinician practices addiction medicine"),
             id="the user's specialty",
         ),
         pytest.param(Chart(today=TODAY), None, id="nothing"),
