@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -122,6 +122,21 @@ class Rulebook:
             for hook in ("patient-view", "order-select", "order-sign"):
                 for name in rule.looks_at if rule.is_asked_at(hook) else ():
                     self._looking.setdefault((hook, name), []).append(rule)
+
+    @cached_property
+    def telling_hooks(self) -> tuple[str, ...]:
+        """Name the hooks at which an order has to be judged to know all that is said of it.
+
+        As shipped, what is said at signing is said at selection and no more softly; a site may
+        have it otherwise.
+        """
+        louder = any(
+            signed.weight > outcome.tiers.get("order-select", Indicator.INFO).weight
+            for rule in self.rules
+            for outcome in rule.fires.values()
+            if (signed := outcome.tiers.get("order-sign"))
+        )
+        return ("order-select", "order-sign") if louder else ("order-select",)
 
     def about(self, hook: str, classes: Iterable[str]) -> tuple[Rule, ...]:
         """Return the rules that look at an order of these classes at this hook."""

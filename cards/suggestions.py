@@ -285,7 +285,7 @@ def _raises_nothing(book: Rulebook, patient: Assessment, case: Case, order: Orde
     patient = patient.with_drafts((*others, order))
     found = (
         finding
-        for hook in ("order-select", "order-sign")
+        for hook in book.telling_hooks
         for finding in evaluate(book, patient, hook, (order,)).findings
     )
     vetoes = load_policy().vetoes

@@ -142,6 +142,15 @@ def test_an_outcome_rests_on_sources_of_its_rule(rule: Rule) -> None:
 
 
 @each_rule
+def test_what_is_said_at_signing_is_said_as_loudly_at_selection(rule: Rule) -> None:
+    """Proposals are checked as selected orders: nothing may be louder when they are signed."""
+    for outcome in rule.fires.values():
+        signed = outcome.tiers.get("order-sign")
+        if signed and rule.origin != "service":
+            assert outcome.tiers["order-select"].weight >= signed.weight, outcome.name
+
+
+@each_rule
 def test_a_warning_or_critical_can_be_overridden(rule: Rule) -> None:
     for outcome in rule.fires.values():
         if {"warning", "critical"} & {str(tier) for tier in outcome.tiers.values()}:

@@ -227,3 +227,12 @@ def test_the_command_names_a_fault_in_a_site_file(site_file: Path) -> None:
 
     assert result.exit_code == 1
     assert "Was 'serotonergic' meant?" in result.output
+
+
+def test_a_site_that_is_loud_only_at_signing_has_proposals_judged_there(
+    site_file: Path,
+) -> None:
+    text = '[rules.systemic-corticosteroid.outcomes.first-course]\norder-select = "off"'
+
+    assert BOOK.telling_hooks == ("order-select",)
+    assert read(site_file, text).book.telling_hooks == ("order-select", "order-sign")
