@@ -82,4 +82,3 @@ def _notes(case: Case) -> Iterator[str]:
 RULES: Final[Mapping[str, Callable[[Case], Verdict]]] = {
     "systemic-corticosteroid": systemic_corticosteroid,
 }
-
