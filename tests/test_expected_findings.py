@@ -58,7 +58,8 @@ def answer(hook: str, row: Row) -> Mapping[str, Any]:
     service = find(f"back-pain-{hook}")
     asked = read_request(orjson.dumps(body), None, service, extensions=True)
     assert asked.as_of
-    return orjson.loads(orjson.dumps(answering()(asked, asked.as_of)))
+    answered: Mapping[str, Any] = orjson.loads(orjson.dumps(answering()(asked, asked.as_of)))
+    return answered
 
 
 # --- what is different about a patient ----------------------------------------------------

@@ -28,6 +28,7 @@ def test_example(rule: Rule, example: Mapping[str, Any]) -> None:
         outcome = rule.fires[verdict.outcome]
         words = {"drug": case.order.label, **verdict.words}
         texts = [outcome.summary, outcome.detail, *outcome.instead]
-        filled = [fill(text, words) for text in (*texts, *map(rule.notes.get, verdict.notes))]
+        texts += [rule.notes[name] for name in verdict.notes]
+        filled = [fill(text, words) for text in texts]
         assert len(filled[0]) <= 139
         assert not any("{" in text or "  " in text for text in filled)
