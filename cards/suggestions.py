@@ -112,7 +112,7 @@ def proposals(
     """Yield what may be proposed beside one finding, best first.
 
     A proposed order is left out when it would itself raise more than an info for this
-    patient, is in use, is not tolerated, or has failed before (knowledge 3.0-K).
+    patient, is in use, is not tolerated, or has failed before.
     """
     case = Case(patient.view(finding.order), finding.rule.numbers, hook)
     for name in _names(finding, case):
