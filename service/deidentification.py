@@ -27,7 +27,7 @@ CHOICES = {
     "patientId": False,
 }
 DEFAULT = frozenset(name for name, chosen in CHOICES.items() if chosen)
-PLACEHOLDER = "patient"
+PSEUDONYM = "patient"
 _OF_PERSONS = frozenset({"name", "address", "telecom", "photo", "contact", "extension"})
 _EVERYWHERE = frozenset({"identifier", "note", "birthDate"})
 _TOKENS = frozenset({"fhirAuthorization"})
@@ -102,9 +102,9 @@ class _Removal:
         if not self._patient:
             return value
         if value == self._patient:
-            return PLACEHOLDER
+            return PSEUDONYM
         head, slash, last = value.rpartition("Patient/")
-        return f"{head}{slash}{PLACEHOLDER}" if slash and last == self._patient else value
+        return f"{head}{slash}{PSEUDONYM}" if slash and last == self._patient else value
 
 
 def _is_reference_to_a_person(value: dict[str, Json]) -> bool:
