@@ -1,13 +1,12 @@
 """Where the patient is, what exempts from opioid rules, what warns of a serious cause."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
 from cards.chart import (
     Amount,
     Chart,
-    Code,
     Concept,
     Dosage,
     Drug,
@@ -33,17 +32,7 @@ from cards.circumstances import (
     supervised,
 )
 from cards.terms import title
-
-TODAY = date(2026, 3, 2)
-
-
-def ago(days: int) -> date:
-    return TODAY - timedelta(days=days)
-
-
-def concept(*terms: str, code: str = "", text: str = "") -> Concept:
-    return Concept((Code("icd10cm", code),) if code else (), text, frozenset(terms))
-
+from tests.records import TODAY, ago, concept
 
 BACK = concept("back-pain", code="M54.50")
 CANCER = concept("cancer", code="C50.911")

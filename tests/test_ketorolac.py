@@ -1,7 +1,5 @@
 """The days of ketorolac are counted over all routes and records, and each day once."""
 
-from datetime import date, timedelta
-
 import pytest
 
 from cards.chart import Chart, MedicationUse
@@ -12,17 +10,13 @@ from cards.ketorolac import (
     recent,
     starts_the_course,
 )
+from tests.records import TODAY, ago
 from tests.test_nsaids import use
 
-TODAY = date(2026, 3, 2)
 WEEK = 7
 TABLET = "ketorolac 10 mg oral tablet"
 INJECTION = "ketorolac 30 mg/mL injection"
 SIX_HOURLY = "1 tablet every 6 hours"
-
-
-def ago(days: int) -> date:
-    return TODAY - timedelta(days=days)
 
 
 @pytest.mark.parametrize(

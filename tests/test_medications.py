@@ -1,6 +1,6 @@
 """Which medicines are in use: positive and negative cases of every clause."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
@@ -22,12 +22,7 @@ from cards.medications import (
     systemic,
 )
 from cards.sig import read_sig
-
-TODAY = date(2026, 3, 2)
-
-
-def ago(days: int) -> date:
-    return TODAY - timedelta(days=days)
+from tests.records import TODAY, ago
 
 
 def drug(name: str, *, classes: str = "", route: Route = Route.ORAL, **more: object) -> Drug:

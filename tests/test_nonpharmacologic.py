@@ -1,7 +1,5 @@
 """Care without drugs, and epidural injections: what was done, and was it enough."""
 
-from datetime import date, timedelta
-
 import pytest
 
 from cards.chart import Chart, Concept, Encounter, ServiceUse
@@ -12,12 +10,7 @@ from cards.nonpharmacologic import (
     nonpharmacologic,
     tried_modalities,
 )
-
-TODAY = date(2026, 3, 2)
-
-
-def ago(days: int) -> date:
-    return TODAY - timedelta(days=days)
+from tests.records import TODAY, ago
 
 
 def term(*names: str) -> tuple[Concept, ...]:

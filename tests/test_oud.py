@@ -1,13 +1,12 @@
 """Opioid use disorder on record, what buprenorphine is for, and addiction medicine."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 
 from cards.chart import (
     Amount,
     Chart,
-    Code,
     Concept,
     Dosage,
     Drug,
@@ -32,18 +31,10 @@ from cards.oud import (
     product_class,
 )
 from cards.terms import title
+from tests.records import TODAY, ago, concept
 
-TODAY = date(2026, 3, 2)
 NAMED = title("opioid-use-disorder")
 REMITTED = title("opioid-use-disorder-remission")
-
-
-def ago(days: int) -> date:
-    return TODAY - timedelta(days=days)
-
-
-def concept(*terms: str, code: str = "", text: str = "") -> Concept:
-    return Concept((Code("icd10cm", code),) if code else (), text, frozenset(terms))
 
 
 OUD = concept("opioid-use-disorder", code="F11.20")

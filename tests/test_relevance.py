@@ -32,17 +32,7 @@ from cards.relevance import (
     relevance,
 )
 from cards.terms import names, title
-
-TODAY = date(2026, 3, 2)
-
-
-def ago(days: float) -> date:
-    return TODAY - timedelta(days=days)
-
-
-def concept(*terms: str, code: str = "", text: str = "") -> Concept:
-    return Concept((Code("icd10cm", code),) if code else (), text, frozenset(terms))
-
+from tests.records import TODAY, ago, concept
 
 BACK = concept("back-pain", code="M54.50")
 STRAIN = concept("back-pain", "back-strain", code="S39.012A")

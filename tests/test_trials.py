@@ -1,7 +1,5 @@
 """What was tried, and how it ended: drugs, care without drugs, injections."""
 
-from datetime import date, timedelta
-
 import pytest
 
 from cards.chart import (
@@ -31,8 +29,8 @@ from cards.trials import (
     topical_trials,
     trials,
 )
+from tests.records import TODAY, ago
 
-TODAY = date(2026, 3, 2)
 INEFFECTIVE = "stopped-ineffective"
 
 UNTRIED = TrialStatus.UNTRIED
@@ -42,10 +40,6 @@ ACTIVE = TrialStatus.ACTIVE
 FAILED = TrialStatus.FAILED
 INTOLERANCE = TrialStatus.INTOLERANCE
 CONTRAINDICATED = TrialStatus.CONTRAINDICATED
-
-
-def ago(days: int) -> date:
-    return TODAY - timedelta(days=days)
 
 
 def term(*names: str) -> tuple[Concept, ...]:
