@@ -1,6 +1,6 @@
 """What was tried, adequately or not, and how it ended: drug trials by ingredient."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -41,6 +41,7 @@ __all__ = [
     "Recency",
     "Trial",
     "TrialStatus",
+    "Trials",
     "allergic",
     "class_status",
     "failed_courses",
@@ -126,20 +127,56 @@ class Trial:
         return _recency(self.age_days, chronic)
 
 
-def trials(chart: Chart, *, chronic: bool = True) -> Mapping[str, Trial]:
+class Trials(Mapping[str, Trial]):
+    """The trials of some medicines by ingredient, each worked out when it is asked for.
+
+    Most rules ask about the ingredient that is being ordered, out of a record of years.
+    """
+
+    def __init__(
+        self,
+        chart: Chart,
+        uses: Iterable[MedicationUse],
+        allergies: Iterable[Allergy] = (),
+        *,
+        chronic: bool,
+    ) -> None:
+        self._today, self._chronic = chart.today, chronic
+        self._uses = _by_ingredient(uses)
+        self._allergies = _allergies_by_ingredient(allergies)
+        self._known: dict[str, Trial | None] = {}
+
+    def __getitem__(self, ingredient: str) -> Trial:
+        """Return the trial; KeyError when the ingredient was never tried."""
+        if ingredient not in self._known:
+            self._known[ingredient] = self._work_out(ingredient)
+        trial = self._known[ingredient]
+        if trial is None:
+            raise KeyError(ingredient)
+        return trial
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in {**self._uses, **self._allergies} if name in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _work_out(self, ingredient: str) -> Trial | None:
+        uses, trial = self._uses.get(ingredient), None
+        if uses:
+            trial = _trial(ingredient, uses, self._today, self._chronic)
+        for allergy in self._allergies.get(ingredient, ()):
+            if trial is None or trial.status is not TrialStatus.CONTRAINDICATED:
+                trial = _of_allergy(ingredient, allergy, trial)
+        return trial
+
+
+def trials(chart: Chart, *, chronic: bool = True) -> Trials:
     """Return the systemic trials by ingredient; in acute pain NSAID trials may be shorter."""
-    found = _trials(chart, filter(systemic, chart.medications), chronic)
-    for allergy in chart.allergies:
-        if allergy.drug.classes.isdisjoint(TRIED_FOR_PAIN):
-            continue
-        for name in allergy.drug.ingredient_names:
-            known_trial = found.get(name)
-            if known_trial is None or known_trial.status is not TrialStatus.CONTRAINDICATED:
-                found[name] = _of_allergy(name, allergy, known_trial)
-    return found
+    return Trials(chart, filter(systemic, chart.medications), chart.allergies, chronic=chronic)
 
 
-def topical_trials(chart: Chart, *, chronic: bool = True) -> Mapping[str, Trial]:
+def topical_trials(chart: Chart, *, chronic: bool = True) -> Trials:
     """Return the trials of what was put on the skin, by ingredient."""
     on_skin = (
         use
@@ -147,7 +184,7 @@ def topical_trials(chart: Chart, *, chronic: bool = True) -> Mapping[str, Trial]
         if not systemic(use)
         and {use.route, use.drug.route} & {Route.TOPICAL, Route.TRANSDERMAL}
     )
-    return _trials(chart, on_skin, chronic)
+    return Trials(chart, on_skin, chronic=chronic)
 
 
 def failed_courses(
@@ -214,16 +251,22 @@ def nsaid_tried_for_opioid_step(
     return None
 
 
-def _trials(chart: Chart, uses: Iterable[MedicationUse], chronic: bool) -> dict[str, Trial]:
-    by_ingredient: dict[str, list[MedicationUse]] = {}
+def _by_ingredient(uses: Iterable[MedicationUse]) -> Mapping[str, list[MedicationUse]]:
+    found: dict[str, list[MedicationUse]] = {}
     for use in uses:
         if not use.drug.classes.isdisjoint(TRIED_FOR_PAIN):
             for name in _given_for(use.drug):
-                by_ingredient.setdefault(name, []).append(use)
-    found = (
-        _trial(name, records, chart.today, chronic) for name, records in by_ingredient.items()
-    )
-    return {trial.ingredient: trial for trial in found if trial}
+                found.setdefault(name, []).append(use)
+    return found
+
+
+def _allergies_by_ingredient(allergies: Iterable[Allergy]) -> Mapping[str, list[Allergy]]:
+    found: dict[str, list[Allergy]] = {}
+    for allergy in allergies:
+        if not allergy.drug.classes.isdisjoint(TRIED_FOR_PAIN):
+            for name in allergy.drug.ingredient_names:
+                found.setdefault(name, []).append(allergy)
+    return found
 
 
 def _given_for(drug: Drug) -> Iterable[str]:
