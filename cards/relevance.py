@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
+from functools import lru_cache
 
 from cards.chart import Chart, Code, Concept, Fact, Order, Problem
 from cards.definitions import number
@@ -172,10 +173,11 @@ def stated_reasons(order: Order) -> tuple[Concept, ...]:
         use = order.medication
         sigs = "\n".join(dosage.text for dosage in use.dosages)
         # "Hold for sedation" is no reason: only back pain and uses of the class count.
-        named = _indications(sigs, _usual(order) | {BACK_PAIN})
-        return (*use.reasons, *named, *_indications(use.notes, _BACK_ONLY))
+        named = _naming(_of_instructions(sigs), _usual(order) | {BACK_PAIN})
+        return (*use.reasons, *named, *_naming(_indications(use.notes), _BACK_ONLY))
     if order.service:
-        return (*order.service.reasons, *_indications(order.service.notes, _BACK_ONLY))
+        noted = _indications(order.service.notes)
+        return (*order.service.reasons, *_naming(noted, _BACK_ONLY))
     return ()
 
 
@@ -228,11 +230,19 @@ def _usual(order: Order) -> frozenset[str]:
     return frozenset[str]().union(*(_COMPETING.get(name, ()) for name in order.classes))
 
 
-def _indications(text: str, wanted: frozenset[str]) -> Iterator[Concept]:
-    """Yield what "for ..." and "prn ..." name in a text, as far as it is wanted."""
-    if text:
-        phrases = (concept((), found) for found in _INDICATION.findall(text.lower()))
-        yield from (phrase for phrase in phrases if phrase.terms & wanted)
+def _indications(text: str) -> tuple[Concept, ...]:
+    """Return what "for ..." and "prn ..." name in a text."""
+    return tuple(concept((), found) for found in _INDICATION.findall(text.lower()))
+
+
+@lru_cache(maxsize=4096)
+def _of_instructions(text: str) -> tuple[Concept, ...]:
+    """Return what instructions name, looked up once: they are the same in many orders."""
+    return _indications(text)
+
+
+def _naming(phrases: Iterable[Concept], wanted: frozenset[str]) -> Iterator[Concept]:
+    return (phrase for phrase in phrases if not phrase.terms.isdisjoint(wanted))
 
 
 def _is_for_spasm(order: Order) -> bool:
