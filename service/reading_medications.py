@@ -36,6 +36,8 @@ KINDS = {
     "MedicationAdministration": "administration",
 }
 _CATEGORIES = frozenset({"inpatient", "outpatient", "community", "discharge"})
+_DENIALS = ("wasNotTaken", "wasNotGiven", "notGiven")
+_ON_TAKING = frozenset({*_DENIALS, "taken"})
 _ADHERENCE = {"not-taking": "not-taken", "stopped": "stopped", "on-hold": "on-hold"}
 _WRITTEN = (
     "authoredOn",
@@ -137,12 +139,7 @@ def read_use(resource: Resource, ref: str, drug: Drug, record: Record) -> Medica
 
 def _status(resource: Resource, kind: str) -> str:
     """Give the status; older and newer versions say "not taken" elsewhere."""
-    denied = (
-        resource.get("wasNotTaken"),
-        resource.get("wasNotGiven"),
-        resource.get("notGiven"),
-    )
-    if True in denied or word(resource.get("taken")) == "n":
+    if not resource.keys().isdisjoint(_ON_TAKING) and _is_denied(resource):
         return "not-taken" if kind == "statement" else "not-done"
     status = word(resource.get("status"))
     if status != "recorded":
@@ -151,6 +148,11 @@ def _status(resource: Resource, kind: str) -> str:
     return next(
         (ours for said, ours in _ADHERENCE.items() if adherence.startswith(said)), "active"
     )
+
+
+def _is_denied(resource: Resource) -> bool:
+    flags = (resource.get(name) is True for name in _DENIALS)
+    return any(flags) or word(resource.get("taken")) == "n"
 
 
 def _route(dosages: Sequence[Dosage], drug: Drug) -> Route:

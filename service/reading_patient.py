@@ -108,21 +108,14 @@ def read_measurements(resource: Resource, ref: str) -> Iterator[Measurement]:
     """Read an observation and its components, as far as they are coded as something of ours."""
     if word(resource.get("status")) in _VOID:
         return
-    at = when(resource, "effective")
-    on = (
-        at.end
-        or at.start
-        or day(resource.get("effectiveInstant"))
-        or day(resource.get("issued"))
-    )
     for part in (resource, *objects(resource.get("component"))):
         meaning = read_concept(part.get("code"))
-        if meaning.terms and (measured := _read_value(part, ref, meaning, on)):
+        if meaning.terms and (measured := _read_value(part, ref, meaning, resource)):
             yield measured
 
 
 def _read_value(
-    part: Resource, ref: str, meaning: Concept, on: date | None
+    part: Resource, ref: str, meaning: Concept, whole: Resource
 ) -> Measurement | None:
     """Read the value of an observation or a component; none is no measurement."""
     measured = first_object(part.get("valueQuantity"))
@@ -139,9 +132,14 @@ def _read_value(
         concept=meaning,
         value=value,
         unit=unit_of(measured),
-        on=on,
+        on=_measured_on(whole),
         text=said.text,
     )
+
+
+def _measured_on(resource: Resource) -> date | None:
+    at = when(resource, "effective")
+    return at.end or at.start or first_day(resource, ("effectiveInstant", "issued"))
 
 
 def read_allergies(resource: Resource, ref: str) -> Iterator[Allergy]:
