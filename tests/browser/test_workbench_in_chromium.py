@@ -264,3 +264,15 @@ def test_phone_needs_no_sideways_scrolling(page: Any, path: str) -> None:
     wide: int = page.evaluate("document.documentElement.scrollWidth")
 
     assert wide <= 360
+
+
+def test_phone_shows_the_way_to_the_cards_until_they_are_reached(page: Any) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    open_patient(page, "vignette-000")
+    way = page.locator("#jump")
+    way.wait_for()
+
+    way.click()
+    way.wait_for(state="hidden")
+    page.evaluate("scrollTo(0, 0)")
+    way.wait_for()

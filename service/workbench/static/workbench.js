@@ -50,6 +50,11 @@ function workbench() {
     if (focus) find("#cards-title").focus();
   }
 
+  // On a phone the cards are below the order: the way to them is shown until they are reached.
+  new IntersectionObserver(([title]) => {
+    find("#jump").classList.toggle("arrived", title.boundingClientRect.top < innerHeight);
+  }).observe(find("#cards-title"));
+
   // --- the order form -----------------------------------------------------------------
 
   function fieldsOf() {
