@@ -57,6 +57,10 @@ _DAYS = {
 # A date is typed digit by digit: the year 0202 is not meant.
 _FIRST_YEAR = 1900
 _LAST_YEAR = 2200
+# What separates the parts of a search or of a path; an id that holds one may ask for more than
+# one patient, or for something else.
+_SEPARATORS = frozenset(",|$\\/?#&=%;")
+_DOTS = frozenset({".", ".."})
 _LARGEST = 1e12  # no clinical number is larger; keeps arithmetic finite
 
 
@@ -315,6 +319,16 @@ def local(url: str) -> str:
         return url
     parts = url.split("/_history", 1)[0].rstrip("/").rsplit("/", 2)
     return "/".join(parts[-2:])
+
+
+def is_plain_id(name: str) -> bool:
+    """Say whether an id is one, and nothing more than that, so that it may stand in a URL."""
+    return (
+        name not in _DOTS
+        and name.isprintable()
+        and _SEPARATORS.isdisjoint(name)
+        and "".join(name.split()) == name != ""
+    )
 
 
 def notes(value: object) -> str:

@@ -13,7 +13,15 @@ from service.addresses import AddressRefused, Reach, ServerAddress, read_server
 from service.catalogue import PREFETCH
 from service.clients import UNAUTHENTICATED, Client
 from service.envelope import HookRequest
-from service.fhir_client import FhirClient, FhirLimits, FhirServer, Outcome, Pages, Query
+from service.fhir_client import (
+    Allowance,
+    FhirClient,
+    FhirLimits,
+    FhirServer,
+    Outcome,
+    Pages,
+    Query,
+)
 from service.settings import Settings
 
 MOST_THREADS = 128  # of a worker, for reads
@@ -34,13 +42,13 @@ class FhirSource:
 
     reader: FhirClient
     server: FhirServer
-    seconds: float
+    allowance: Allowance
     client: str  # its name, for the log
     count: Callable[[str], None]  # called with what came of each HTTP call
 
     def read(self, queries: Mapping[str, Query]) -> Mapping[str, Pages]:
         """Read all queries; each fault is logged once, with the keys that it hit."""
-        found = self.reader.read(self.server, queries, self.seconds)
+        found = self.reader.read(self.server, queries, self.allowance)
         faults: dict[Outcome, list[str]] = {}
         for key, pages in found.items():
             for outcome in pages.calls:
@@ -101,7 +109,9 @@ class FhirAccess:
             server = self._server(request.fhir_server, request, client)
         except (NotAllowed, AddressRefused) as refusal:
             return ClosedSource(client.name, str(refusal))
-        return FhirSource(self._reader, server, seconds, client.name, self._count)
+        return FhirSource(
+            self._reader, server, self._reader.allow(seconds), client.name, self._count
+        )
 
     def _server(self, url: str, request: HookRequest, client: Client) -> FhirServer:
         token = _token(request)

@@ -136,11 +136,18 @@ class FhirClient:
             reach: JudgedAdapter(reach, lookup, context, threads) for reach in Reach
         }
 
+    def allow(self, seconds: float = float("inf")) -> "Allowance":
+        """Return what the reads of one call may take, from now on."""
+        return Allowance(self._limits, seconds)
+
     def read(
-        self, server: FhirServer, queries: Mapping[str, Query], seconds: float = float("inf")
+        self,
+        server: FhirServer,
+        queries: Mapping[str, Query],
+        allowance: "Allowance | None" = None,
     ) -> Mapping[str, Pages]:
         """Read everything at the same time; what is not there in time is left."""
-        allowance = _Allowance(self._limits, seconds)
+        allowance = allowance or self.allow()
         reads = {key: _Read(server, query, allowance) for key, query in queries.items()}
         running = [(self._threads.submit(self._run, read), read) for read in reads.values()]
         wait([future for future, _ in running], timeout=max(allowance.left, 0))
@@ -222,7 +229,7 @@ class FhirClient:
         return outcome
 
 
-class _Allowance:
+class Allowance:
     """Time, bytes and resources that all reads of one call share."""
 
     def __init__(self, limits: FhirLimits, seconds: float) -> None:
@@ -244,6 +251,7 @@ class _Allowance:
             return fits
 
     def give_octets_back(self, number: int) -> None:
+        """Take back what was taken for a body that was not kept."""
         with self._lock:
             self._octets += number
 
@@ -258,7 +266,7 @@ class _Allowance:
 class _Read:
     """One query as it proceeds; its thread writes, the thread of the call looks at the end."""
 
-    def __init__(self, server: FhirServer, query: Query, allowance: _Allowance) -> None:
+    def __init__(self, server: FhirServer, query: Query, allowance: Allowance) -> None:
         self.server = server
         self.query = query
         self.allowance = allowance

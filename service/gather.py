@@ -2,7 +2,8 @@
 
 A key that is absent or useless is missing, ``null`` or an empty Bundle is known to be empty,
 an OperationOutcome is a failure, and anything else is data, whatever its key is called. Only
-what is missing is read from the client's FHIR server, and the further pages of what came.
+what is missing is read from the client's FHIR server, and the further pages of what came; then
+the medicines that orders only refer to.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,8 +16,9 @@ from urllib.parse import quote
 
 from service.catalogue import ServiceDefinition
 from service.envelope import HookRequest
-from service.fhir import EMPTY, first_object, number, objects, string, word
+from service.fhir import EMPTY, first_object, is_plain_id, number, objects, string, word
 from service.fhir_client import Pages, Query, next_link
+from service.referred_medications import not_sent, queries
 
 Json = dict[str, Any]
 
@@ -55,11 +57,6 @@ _KEYS: Mapping[str, frozenset[str]] = {
 
 _READ = frozenset({"Patient", "Encounter"})
 _HARMLESS = frozenset({"information", "success"})
-
-# What separates the parts of a search or of a path; an id that holds one may ask for more than
-# one patient, or for something else.
-_SEPARATORS = frozenset(",|$\\/?#&=%;")
-_DOTS = frozenset({".", ".."})
 
 _MOST_CONTINUED = 16  # keys of a call whose further pages are read; services ask for nine
 
@@ -128,6 +125,7 @@ def gather(
     answers = {key: _answer(value, key) for key, value in request.prefetch.items()}
     if source is not None:
         _complete(answers, request, service, source)
+        _add_medications(answers, request, source)
     return _sorted(answers, service)
 
 
@@ -180,29 +178,33 @@ def _complete(
             answers[key].unread += sent.unread  # what came there was of no use
 
 
+def _add_medications(answers: dict[str, _Answer], request: HookRequest, source: Source) -> None:
+    """Read the medicines that nobody sent; what refers to one that is not had is incomplete."""
+    wanted = not_sent(request.drafts, {key: each.resources for key, each in answers.items()})
+    if not wanted:
+        return
+    found = source.read(queries(wanted))
+    medications = answers.setdefault("medication", _Answer())
+    for reference, keys in wanted.items():
+        documents = found.get(reference, Pages()).documents
+        medications.resources += documents
+        for key in () if documents else keys & answers.keys():
+            answers[key].next = ""
+
+
 def _query(template: str, request: HookRequest) -> Query | None:
     """Fill a prefetch template in; None when it needs what this call does not have."""
     ids = {"patientId": request.patient_id, "encounterId": request.encounter_id or ""}
     for name, value in ids.items():
         token = f"{{{{context.{name}}}}}"
         if token in template:
-            if not _is_plain(value):
+            if not is_plain_id(value):
                 return None
             template = template.replace(token, value)
     if "{{" in template:
         return None
     kind = "Bundle" if "?" in template else template.partition("/")[0]
     return Query(quote(template, safe="/?&=,:"), kind)
-
-
-def _is_plain(name: str) -> bool:
-    """Say whether an id is one, and nothing more than that."""
-    return (
-        name not in _DOTS
-        and name.isprintable()
-        and _SEPARATORS.isdisjoint(name)
-        and "".join(name.split()) == name != ""
-    )
 
 
 def _joined(answer: _Answer | None, pages: Pages, key: str) -> _Answer:

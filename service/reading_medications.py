@@ -72,16 +72,32 @@ class _Supply(NamedTuple):
 
 def named_medicine(resource: Resource, record: Record) -> Coded:
     """Give codes and text of the medicine, wherever the resource or a reference has them."""
-    found = coded(resource.get("medicationCodeableConcept") or resource.get("medication"))
+    found = _stated(resource)
     if found.codes or found.text:
         return found
-    link = first_object(resource.get("medicationReference") or resource.get("medication"))
-    inner = link.get("reference")
-    if isinstance(inner, dict):  # an R5 CodeableReference holds a Reference
-        link = inner
+    link = _link(resource)
     medication = record.resolve(link, resource)
     found = _of_medication(medication) if medication else Coded()
     return found if found.codes or found.text else coded(link.get("display"))
+
+
+def referred_medicine(resource: Resource) -> str:
+    """Give the reference to the medicine, as it was written, when nothing else names it."""
+    if resource.get("resourceType") not in KINDS:
+        return ""
+    found, link = _stated(resource), _link(resource)
+    named = found.codes or found.text or string(link.get("display"))
+    return "" if named else string(link.get("reference"))
+
+
+def _stated(resource: Resource) -> Coded:
+    return coded(resource.get("medicationCodeableConcept") or resource.get("medication"))
+
+
+def _link(resource: Resource) -> Resource:
+    link = first_object(resource.get("medicationReference") or resource.get("medication"))
+    inner = link.get("reference")
+    return inner if isinstance(inner, dict) else link  # R5: a CodeableReference holds it
 
 
 def _of_medication(medication: Resource) -> Coded:

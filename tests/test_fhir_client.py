@@ -60,7 +60,7 @@ def server(fhir: FaultyFhir, token: str | None = TOKEN) -> FhirServer:
 def read(
     client: FhirClient, fhir: FaultyFhir, query: Query = SEARCH, seconds: float = 5
 ) -> Pages:
-    return client.read(server(fhir), {"key": query}, seconds)["key"]
+    return client.read(server(fhir), {"key": query}, client.allow(seconds))["key"]
 
 
 def patience(fault: str) -> float:
@@ -168,7 +168,7 @@ def test_fault_is_named_within_the_budget(
     queries = {"conditions": SEARCH, "patient": READ}
     begun = time.monotonic()
 
-    found = client.read(server(fhir), queries, patience(fault))
+    found = client.read(server(fhir), queries, client.allow(patience(fault)))
 
     assert time.monotonic() - begun < patience(fault) + 1
     assert found["conditions"].fault == fault
@@ -188,7 +188,7 @@ def test_token_is_told_to_nobody(
     fhir.told["Condition"] = answer
     client = FhirClient(LIMITS)
     asked = server(fhir)
-    found = client.read(asked, {"key": SEARCH}, patience(fault))
+    found = client.read(asked, {"key": SEARCH}, client.allow(patience(fault)))
     client.close()
 
     told = [caplog.text, repr(asked), repr(found), repr(client), *capfd.readouterr()]
@@ -351,7 +351,7 @@ def test_read_that_had_no_turn_is_out_of_time(fhir: FaultyFhir) -> None:
     fhir.told["Condition"] = faulty_fhir.silent
     client = FhirClient(LIMITS, threads=1)
 
-    found = client.read(server(fhir), {"first": SEARCH, "second": READ}, SHORT)
+    found = client.read(server(fhir), {"first": SEARCH, "second": READ}, client.allow(SHORT))
     client.close()
 
     assert found["second"] == Pages((), "timeout", ("timeout",))
@@ -369,7 +369,9 @@ def test_limit_holds_for_a_call_that_has_more_time(fhir: FaultyFhir) -> None:
 
 
 def test_no_time_is_no_read(client: FhirClient, fhir: FaultyFhir) -> None:
-    assert client.read(server(fhir), {"key": SEARCH}, seconds=-1)["key"].fault == "timeout"
+    assert (
+        client.read(server(fhir), {"key": SEARCH}, client.allow(-1))["key"].fault == "timeout"
+    )
     assert fhir.seen == []
 
 

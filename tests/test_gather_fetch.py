@@ -315,6 +315,73 @@ def test_one_call_does_not_have_a_thousand_pages_read() -> None:
     assert len([key for key in shelf.asked if key.startswith("key")]) == 16
 
 
+def referring(reference: str, **more: Any) -> dict[str, Any]:
+    """Return an order that names its medicine by a reference."""
+    link = {"reference": reference} | more
+    return {"resourceType": "MedicationRequest", "medicationReference": link}
+
+
+def test_medicine_that_is_only_referred_to_is_asked_for() -> None:
+    medicine = {"resourceType": "Medication", "id": "m1"}
+    shelf = Shelf({"Medication/m1": Pages((medicine,))})
+    came = {"medicationRequests": bundle(referring("Medication/m1"))}
+    found = completed(shelf, all_but("medicationRequests") | came)
+
+    assert shelf.asked == {"Medication/m1": Query("Medication/m1", "Medication")}
+    assert found.resources["medication"] == (medicine,)
+    assert found.incomplete == frozenset()
+    assert found.unknown() == frozenset()
+
+
+def test_medicine_that_cannot_be_had_leaves_a_gap() -> None:
+    shelf = Shelf({"Medication/m1": Pages((), "timeout", ("timeout",))})
+    came = {"medicationRequests": bundle(referring("Medication/m1"))}
+    found = completed(shelf, all_but("medicationRequests") | came)
+
+    assert found.incomplete == {"medicationRequests"}
+    assert found.unknown() == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("reference", "more"),
+    [
+        pytest.param("Medication/m1", {"display": "oxycodone 5 mg tablet"}, id="named"),
+        pytest.param("#m1", {}, id="contained"),
+        pytest.param("urn:uuid:0b9f", {}, id="urn"),
+        pytest.param("Medication/sent", {}, id="sent"),
+        pytest.param("Substance/m1", {}, id="no-medication"),
+        pytest.param("Medication/m1?_include=*", {}, id="search"),
+        pytest.param("Medication/a,b", {}, id="two"),
+        pytest.param("Medication/..", {}, id="elsewhere"),
+        pytest.param("", {}, id="empty"),
+    ],
+)
+def test_medicine_that_is_named_or_cannot_be_meant_is_not_asked_for(
+    reference: str, more: dict[str, Any]
+) -> None:
+    shelf = Shelf()
+    sent_along = {"resourceType": "Medication", "id": "sent"}
+    came = {"medicationRequests": bundle(referring(reference, **more), sent_along)}
+    found = completed(shelf, all_but("medicationRequests") | came)
+
+    assert shelf.asked == {}
+    assert found.incomplete == frozenset()
+
+
+def test_medicines_of_drafts_and_of_what_is_in_use_are_asked_for_first() -> None:
+    shelf = Shelf()
+    old = [referring(f"Medication/old{n}") | {"status": "completed"} for n in range(100)]
+    active = referring("https://ehr.example.org/fhir/Medication/active") | {"status": "active"}
+    came = {"medicationRequests": bundle(*old, active)}
+    draft = referring("Medication/draft")
+    found = completed(shelf, all_but("medicationRequests") | came, drafts=(draft,))
+
+    asked = [query.target for query in shelf.asked.values()]
+    assert asked[:2] == ["Medication/draft", "https://ehr.example.org/fhir/Medication/active"]
+    assert len(asked) == 32
+    assert found.incomplete == {"medicationRequests"}
+
+
 # From here on, the whole service and a server on this machine.
 
 
@@ -472,3 +539,33 @@ def test_known_client_has_its_own_server_read(
         f"Bearer {TOKEN}" for _ in fhir.seen
     ]
     assert ("Condition" in fhir.types_read) is listed
+
+
+def test_draft_that_refers_to_its_medicine_is_judged(
+    client: FlaskClient, fhir: FaultyFhir
+) -> None:
+    body = json.loads(REQUEST.read_bytes())
+    (entry,) = body["context"]["draftOrders"]["entry"]
+    code = entry["resource"].pop("medicationCodeableConcept")
+    entry["resource"]["medicationReference"] = {"reference": "Medication/m1"}
+    fhir.told["Medication"] = says({"resourceType": "Medication", "id": "m1", "code": code})
+
+    answer: Any = client.post(SIGN, json=body | {"fhirServer": fhir.url}).json
+
+    rules = [card["source"]["topic"]["code"] for card in answer["cards"]]
+    assert rules == ["opioid-on-buprenorphine"]
+    assert [path for path, _ in fhir.seen] == ["/fhir/r4/Medication/m1"]
+
+
+def test_both_rounds_of_reads_share_one_budget(client: FlaskClient, fhir: FaultyFhir) -> None:
+    """Fifty resources may be read in a call: after the orders twenty are left."""
+    orders = [referring(f"Medication/{n}") for n in range(30)]
+    fhir.told.update(has(REQUEST) | {"MedicationRequest": says(bundle(*orders))})
+    fhir.told["Medication"] = says({"resourceType": "Medication", "id": "1"})
+    prefetch = json.loads(REQUEST.read_bytes())["prefetch"]
+    prefetch.pop("medicationRequests")
+
+    response = call(client, fhir, prefetch=prefetch)
+
+    told = response.json["extension"]["org.back-pain-cds.evaluation"]
+    assert told["incomplete"] == ["medicationRequests"]
