@@ -159,8 +159,8 @@ def _answer_preflight() -> ResponseReturnValue | None:
 
 
 def _add_headers(response: Response) -> Response:
-    for name, value in HEADERS:
-        response.headers.setdefault(name, value)
+    there = {name.lower() for name, _ in response.headers}
+    response.headers.extend([each for each in HEADERS if each[0].lower() not in there])
     return response
 
 
