@@ -25,6 +25,7 @@ from service.recording import Records
 from service.replay_guard import MemoryNonces, ReplayGuard
 from service.routes import EXTENSION, Shell, bp
 from service.settings import Settings
+from service.shown_plans import ShownPlans
 from service.site import site_of
 from service.store import Store
 
@@ -122,6 +123,7 @@ def _shell(
         versions=versions or {},
         metrics=metrics,
         rate=RateLimit(settings.calls_per_minute),
+        shown_plans=ShownPlans(settings.care_plan_quiet_days),
         authenticator=_authenticator(settings, store),
         records=records,
         sampler=_sampler(settings, metrics),

@@ -25,6 +25,7 @@ from service.metrics import CONTENT_TYPE, Metrics
 from service.openapi import description
 from service.recording import NothingStored, Records
 from service.settings import Settings
+from service.shown_plans import ShownPlans
 from service.stopwatch import Stopwatch
 from service.store import StorageUnavailable
 
@@ -44,6 +45,7 @@ class Shell:
     versions: Mapping[str, str]  # of the rulebook and its tables, for /health
     metrics: Metrics
     rate: RateLimit
+    shown_plans: ShownPlans
     authenticator: Authenticator | None = None  # None: callers are not authenticated
     records: Records | None = None  # None: nothing is stored
     sampler: ConformanceSampler | None = None  # None: what clients send is not judged
@@ -75,7 +77,7 @@ def hook(service_id: str) -> dict[str, object]:
     check_size(asked, shell.settings)
     call.watch.lap("read")
     answered = shell.answers.consider(asked, asked.as_of or _today(), client, call.watch)
-    call.answered = answered
+    answered = call.answered = shell.shown_plans.without_repeats(answered, client)
     body = shell.answers.respond(answered)
     call.watch.lap("answer")
     if shell.records:

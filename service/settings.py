@@ -61,6 +61,7 @@ class Settings(BaseSettings):
         "https://example.org/back-pain-cds"
     )
     site_file: Path | None = None
+    care_plan_quiet_days: int = Field(default=0, ge=0, le=365)  # 0: shown at every opening
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ("*",)
     allow_request_extensions: bool | None = None  # None: on loopback, without clients
     metrics: bool = True
