@@ -78,9 +78,10 @@ def evaluate(
     broken: dict[str, Broken] = {}
     asked = 0
     for order in (NO_ORDER,) if hook == "patient-view" else tuple(orders):
+        view = patient.view(order)
         for rule in _rules(book, patient, hook, order):
             asked += 1
-            match _ask(rule, Case(patient.view(order), rule.numbers, hook)):
+            match _ask(rule, Case(view, rule.numbers, hook)):
                 case Finding() as finding:
                     findings.append(finding)
                 case Silence() as silence:

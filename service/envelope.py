@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import orjson
 from jsonschema import Draft202012Validator, ValidationError
 
@@ -74,9 +75,19 @@ class HookRequest:
 @cache
 def validator(name: str) -> Draft202012Validator:
     """Return the validator of one of our schemas: ``hook-request``, ``hook-response``, ..."""
-    schema = orjson.loads((_SCHEMAS / f"{name}.schema.json").read_bytes())
-    Draft202012Validator.check_schema(schema)
-    return Draft202012Validator(schema)
+    Draft202012Validator.check_schema(_schema(name))
+    return Draft202012Validator(_schema(name))
+
+
+@cache
+def quick_validator(name: str) -> jsonschema_rs.Draft202012Validator:
+    """Return one that says in a hundredth of the time whether all is well, and no more."""
+    return jsonschema_rs.Draft202012Validator(_schema(name))
+
+
+def _schema(name: str) -> Json:
+    schema: Json = orjson.loads((_SCHEMAS / f"{name}.schema.json").read_bytes())
+    return schema
 
 
 def read_request(
@@ -140,6 +151,8 @@ def _parse(body: bytes) -> object:
 
 def _structured(document: object) -> Json:
     """Return the document when it has the outside of a CDS Hooks request."""
+    if isinstance(document, dict) and quick_validator("hook-request").is_valid(document):
+        return document
     issues = list(dict.fromkeys(_structure_issues(document)))
     if any(issue.path in _WHO for issue in issues):
         raise BadRequest(*issues)

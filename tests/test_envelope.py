@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.catalogue import find
-from service.envelope import FhirAuthorization, HookRequest, read_request
+from service.envelope import (
+    FhirAuthorization,
+    HookRequest,
+    quick_validator,
+    read_request,
+    validator,
+)
 from service.errors import BadRequest, ServiceError, UnprocessableRequest, UnsupportedMediaType
 
 SERVICE = find("back-pain-order-select")
@@ -46,6 +52,29 @@ def read(value: Any, *, extensions: bool = False) -> HookRequest:
 
 def read_context(**changes: Any) -> HookRequest:
     return read(document(context=context(**changes)))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+FIELDS = ("hook", "hookInstance", "fhirServer", "fhirAuthorization", "prefetch", "extension")
+
+
+@given(
+    fields=st.dictionaries(st.sampled_from(FIELDS), JSON),
+    inside=st.dictionaries(st.sampled_from(("userId", "patientId", "selections")), JSON),
+    missing=st.sets(st.sampled_from((*FIELDS, "context"))),
+)
+def test_the_quick_check_and_the_one_that_explains_agree(
+    fields: dict[str, Any], inside: dict[str, Any], missing: set[str]
+) -> None:
+    whole = document(context=context(**inside)) | fields
+    body = {name: value for name, value in whole.items() if name not in missing}
+
+    explained = not list(validator("hook-request").iter_errors(body))
+    assert quick_validator("hook-request").is_valid(body) is explained
 
 
 def test_good_request_is_read_whole() -> None:
