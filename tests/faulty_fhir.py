@@ -1,6 +1,7 @@
 """A FHIR server on this machine that answers each resource type as a test tells it to."""
 
 import json
+import select
 import socket
 import ssl
 import struct
@@ -16,6 +17,8 @@ Json = dict[str, Any]
 
 BASE = "/fhir/r4"
 FHIR_JSON = "application/fhir+json"
+PATIENCE = 20  # seconds for which a slow server keeps a client that does not leave
+PIECE_SECONDS = 0.02
 PATIENT: Json = {"resourceType": "Patient", "id": "p", "birthDate": "1971-03-02"}
 OUTCOME: Json = {"resourceType": "OperationOutcome", "issue": [{"severity": "error"}]}
 
@@ -58,16 +61,21 @@ class Exchange(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def pieces(self, start: bytes, piece: bytes) -> None:
-        """Send a piece every 20 ms, until the client leaves or the test ends."""
+        """Send a piece every 20 ms; raises OSError when the client leaves before the end."""
         self.wfile.write(start)
         self.wfile.flush()
-        while not self.fhir.over.wait(0.02):
+        for _ in range(int(PATIENCE / PIECE_SECONDS)):
+            if self.fhir.over.wait(PIECE_SECONDS):
+                break
             self.wfile.write(piece)
             self.wfile.flush()
+        self.close_connection = True
 
-    def wait(self, seconds: float) -> None:
-        """Wait, but not longer than the test lasts."""
-        self.fhir.over.wait(seconds)
+    def hold(self) -> None:
+        """Send nothing; raises OSError when the client leaves before the end."""
+        if select.select([self.connection], [], [], PATIENCE)[0]:
+            raise ConnectionResetError  # it has nothing more to say
+        self.close_connection = True
 
     def log_message(self, *_: object) -> None:
         """Keep quiet."""
@@ -190,7 +198,7 @@ def half_a_document(exchange: Exchange) -> None:
 
 
 def silent(exchange: Exchange) -> None:
-    exchange.wait(5)
+    exchange.hold()
 
 
 def dripping(exchange: Exchange) -> None:
