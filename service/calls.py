@@ -4,13 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from service.gather import DATA, DATA_OF_TYPE
+from service.gather import DATA_OF_TYPE, OTHER, own_name
 from service.response import Answered
 from service.stopwatch import Stopwatch
 
-OTHER = "other"
 _PLACES = frozenset({"context", "prefetch"})
-_NAMED_DATA = DATA | {"medications"}
 
 
 @dataclass(slots=True)
@@ -39,7 +37,7 @@ def unread_types(answered: Answered) -> list[str]:
 
 def missing_data(answered: Answered) -> list[str]:
     """Name the data that could not be had; a key that only the client uses is other."""
-    return sorted({_known(name) for name in answered.reading.chart.missing})
+    return sorted({own_name(name) for name in answered.reading.chart.missing})
 
 
 def loggable_id(text: str) -> str:
@@ -62,7 +60,3 @@ def _type_of(unread: str) -> str:
         return kind
     place = unread.partition(".")[0]
     return place if place in _PLACES else OTHER
-
-
-def _known(name: str) -> str:
-    return name if name in _NAMED_DATA else OTHER

@@ -11,10 +11,10 @@ from multiprocessing.util import Finalize
 from queue import Full, Queue
 from typing import Any
 
-from service.calls import OTHER, Call
+from service.calls import Call
 from service.conformance import Fault, faults, is_resource_type
 from service.forks import call_after_fork
-from service.gather import DATA_OF_TYPE
+from service.gather import DATA_OF_TYPE, OTHER
 from service.response import Answered
 
 Json = Mapping[str, Any]

@@ -41,6 +41,8 @@ DATA_OF_TYPE: Mapping[str, str] = MappingProxyType(
 )
 DATA = frozenset(DATA_OF_TYPE.values())
 _MEDICATIONS = frozenset({"medicationRequests", "medicationStatements"})
+_NAMED_DATA = DATA | {"medications"}
+OTHER = "other"
 
 # Keys as other services ask for the same data; clients answer us with them.
 _KEYS: Mapping[str, frozenset[str]] = {
@@ -116,6 +118,11 @@ class Gathered:
         """
         names = self.missing | self.failed | besides
         return names | {"medications"} if names >= _MEDICATIONS else names
+
+
+def own_name(name: str) -> str:
+    """Name our data by its key; a key that only the client uses may be any text."""
+    return name if name in _NAMED_DATA else OTHER
 
 
 def gather(

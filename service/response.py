@@ -15,7 +15,7 @@ from cards.relevance import back_pain
 from cards.site import Site
 from cards.suggestions import Proposal, proposals
 from service.envelope import HookRequest
-from service.gather import Gathered
+from service.gather import Gathered, own_name
 from service.reading import Reading
 from service.suggestions import Subject, suggestion
 
@@ -189,7 +189,7 @@ def detail(plan: CardPlan, missing: frozenset[str]) -> str:
     paragraphs += _about_orders(plan)
     paragraphs += _care_plan(plan) if plan.group == PLAN else _about_order(plan)
     if missing:
-        told = ", ".join(sorted(missing))
+        told = ", ".join(sorted({own_name(name) for name in missing}))
         paragraphs.append(f"Not evaluated, because it could not be had: {told}.")
     paragraphs.append(_sources(headline))
     return "\n\n".join(paragraphs)

@@ -240,6 +240,14 @@ def test_key_that_only_the_client_knows_is_other() -> None:
     assert missing_data(answered(missing=missing)) == ["conditions", "medications", "other"]
 
 
+def test_key_that_only_the_client_knows_is_on_no_card(client: FlaskClient) -> None:
+    answer = client.post(SIGN, json=call(REQUEST.read_text("utf-8"))).get_json()
+
+    assert NAME in answer["extension"]["org.back-pain-cds.evaluation"]["missing"]
+    assert "could not be had: other." in answer["cards"][0]["detail"]
+    assert NAME not in json.dumps([card["detail"] for card in answer["cards"]])
+
+
 def record(name: str, message: str, *args: object, **extra: object) -> logging.LogRecord:
     made = logging.LogRecord(name, logging.WARNING, "", 0, message, args, None)
     made.created = 1_772_452_800.5
