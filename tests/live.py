@@ -47,6 +47,7 @@ class Service:
 
     process: subprocess.Popen[str]
     port: int
+    log: Path
 
     @property
     def base(self) -> str:
@@ -78,7 +79,8 @@ def served(directory: Path, port: int | None = None, **settings: object) -> Iter
     port = port or free_port()
     chosen = {"PORT": port, "WORKERS": 1, "THREADS": 2, **_upper(settings)}
     environment = {f"{PREFIX}{name}": str(value) for name, value in chosen.items()}
-    with (directory / f"log-{port}").open("w") as log:
+    path = directory / f"log-{port}"
+    with path.open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "service.cli", "serve"],
             cwd=directory,
@@ -90,7 +92,7 @@ def served(directory: Path, port: int | None = None, **settings: object) -> Iter
     assert process.stdout is not None
     try:
         assert process.stdout.readline().startswith("Listening on "), _log(directory, port)
-        yield Service(process, port)
+        yield Service(process, port, path)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(START_SECONDS)
