@@ -4,6 +4,9 @@ Two requests: an order-sign of about 3 kB, and one of about 480 kB with 300 pref
 resources, made here. In process: from bytes to the bytes of the cards. Over HTTP: requests a
 second and latency at 1 and at 16 connections, as ratios to a Flask view that only parses the
 body with ``json`` and returns a fixed card, on the same server with the same settings.
+
+Then the small request without its conditions, which the service reads from a FHIR server
+that takes 20 ms for a read: there is nothing to compare it with.
 """
 
 import argparse
@@ -19,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -26,15 +30,19 @@ from typing import Any
 import orjson
 from flask import Flask, request
 
+from tests import faulty_fhir
+
 FIXTURE = (
     Path(__file__).parent.parent
     / "fixtures/opioid-on-buprenorphine"
     / "oxycodone-prescribed-to-a-patient-on-buprenorphine.request.json"
 )
+OURS = [sys.executable, "-m", "service.cli", "serve", "--port", "8911"]
 PATH = "/cds-services/back-pain-order-sign"
 FIXED = {"cards": [{"summary": "ok", "indicator": "info", "source": {"label": "baseline"}}]}
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 LARGE = 300
+FHIR_SECONDS = 0.02
 
 Json = dict[str, Any]
 
@@ -228,6 +236,32 @@ def _median(work: Callable[[], object], rounds: int) -> float:
 
 
 @contextmanager
+def fhir_server(conditions: Json) -> Iterator[str]:
+    """Run a FHIR server in another process until the block is left; yield its address."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.Process(target=_serve_fhir, args=(theirs, conditions))
+    process.start()
+    try:
+        yield ours.recv()
+    finally:
+        ours.send("over")
+        process.join()
+
+
+def _serve_fhir(pipe: Connection, conditions: Json) -> None:
+    answer = faulty_fhir.says(conditions)
+
+    def slow(exchange: faulty_fhir.Exchange) -> None:
+        time.sleep(FHIR_SECONDS)
+        answer(exchange)
+
+    with faulty_fhir.running() as server:
+        server.told["Condition"] = slow
+        pipe.send(server.url)
+        pipe.recv()
+
+
+@contextmanager
 def served(command: list[str], port: int) -> Iterator[None]:
     """Run a server until the block is left."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - our own command
@@ -286,11 +320,24 @@ def _post(port: int, body: bytes, until: float, taken: list[float]) -> None:
         taken.append(time.perf_counter() - started)
 
 
+def with_reads(body: bytes, connections: int, seconds: float, rounds: int) -> Load:
+    """Return our load when each call reads the conditions, the best of some rounds."""
+    call = json.loads(body)
+    runs = []
+    with fhir_server(call["prefetch"].pop("conditions")) as url:
+        asked = orjson.dumps(call | {"fhirServer": url})
+        for _ in range(rounds):
+            with served(OURS, 8911):
+                load(8911, asked, connections, 0.5)
+                runs.append(load(8911, asked, connections, seconds))
+    return max(runs, key=_rate)
+
+
 def compare(body: bytes, connections: int, seconds: float, rounds: int) -> tuple[Load, Load]:
     """Return our load and the baseline's, the best of alternating rounds."""
     ours, theirs = [], []
     for _ in range(rounds):
-        with served([sys.executable, "-m", "service.cli", "serve", "--port", "8911"], 8911):
+        with served(OURS, 8911):
             load(8911, body, connections, 0.5)
             ours.append(load(8911, body, connections, seconds))
         with served([sys.executable, "-m", "tests.bench", "--baseline", "8912"], 8912):
@@ -311,6 +358,31 @@ def serve_baseline(port: int) -> None:
     run(read_settings({"port": port}), baseline, lambda: None)
 
 
+def print_comparison(name: str, body: bytes, chosen: argparse.Namespace) -> None:
+    ours, parsing = in_process(body, 300 if name == "small" else 60)
+    print(
+        f"{name}: {len(body) / 1000:.1f} kB, in process {ours:.2f} ms, "
+        f"parsing alone {parsing:.2f} ms"
+    )
+    for connections in (1, 16):
+        we, they = compare(body, connections, chosen.seconds, chosen.rounds)
+        print(
+            f"{name}, {connections} connections: {we.per_second / they.per_second:.2f} "
+            f"of the baseline ({we.per_second:.0f}/s against {they.per_second:.0f}/s); "
+            f"p50 {we.p50_ms:.1f} ms ({we.p50_ms / they.p50_ms:.2f}), "
+            f"p99 {we.p99_ms:.1f} ms ({we.p99_ms / they.p99_ms:.2f})"
+        )
+
+
+def print_reads(body: bytes, chosen: argparse.Namespace) -> None:
+    for connections in (1, 16):
+        we = with_reads(body, connections, chosen.seconds, chosen.rounds)
+        print(
+            f"small with a read of {FHIR_SECONDS * 1000:.0f} ms, {connections} connections: "
+            f"{we.per_second:.0f}/s; p50 {we.p50_ms:.1f} ms, p99 {we.p99_ms:.1f} ms"
+        )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -322,19 +394,8 @@ def main() -> None:
         serve_baseline(chosen.baseline)
         return
     for name, body in (("small", small_request()), ("large", large_request())):
-        ours, parsing = in_process(body, 300 if name == "small" else 60)
-        print(
-            f"{name}: {len(body) / 1000:.1f} kB, in process {ours:.2f} ms, "
-            f"parsing alone {parsing:.2f} ms"
-        )
-        for connections in (1, 16):
-            we, they = compare(body, connections, chosen.seconds, chosen.rounds)
-            print(
-                f"{name}, {connections} connections: {we.per_second / they.per_second:.2f} "
-                f"of the baseline ({we.per_second:.0f}/s against {they.per_second:.0f}/s); "
-                f"p50 {we.p50_ms:.1f} ms ({we.p50_ms / they.p50_ms:.2f}), "
-                f"p99 {we.p99_ms:.1f} ms ({we.p99_ms / they.p99_ms:.2f})"
-            )
+        print_comparison(name, body, chosen)
+    print_reads(small_request(), chosen)
 
 
 if __name__ == "__main__":
