@@ -7,8 +7,8 @@ import pytest
 from cards.chart import Chart, Fact, Measurement, Patient, Problem
 from cards.kidney import Clearance, Impairment, clearance
 from cards.terms import example
+from tests.records import TODAY
 
-TODAY = date(2026, 3, 2)
 BORN = date(1943, 5, 5)  # 82 years old
 
 

@@ -1,6 +1,6 @@
 """An inhibitor of monoamine oxidase counts while taken, ordered, or for days after its end."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -8,8 +8,7 @@ from cards.case import Assessment, Case
 from cards.chart import Chart, MedicationUse, Order, Route
 from cards.drugs import by_name
 from cards.maois import maois
-
-TODAY = date(2026, 3, 2)
+from tests.records import TODAY
 
 
 def use(name: str, number: int = 1, **more: object) -> MedicationUse:

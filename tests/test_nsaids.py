@@ -10,8 +10,7 @@ from cards.drugs import by_name
 from cards.nsaids import NSAIDS, nsaid_on_skin, staying, systemic_nsaid
 from cards.sig import read_sig
 from cards.unsuitable import nsaid_unsuitable
-
-TODAY = date(2026, 3, 2)
+from tests.records import TODAY
 
 
 def use(name: str, sig: str = "", **more: object) -> MedicationUse:

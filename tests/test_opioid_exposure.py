@@ -1,7 +1,7 @@
 """What opioids were taken: exposure, tolerance, equivalents before and after the orders."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -21,8 +21,8 @@ from cards.opioid_exposure import (
 )
 from cards.sig import read_sig
 from cards.terms import example
+from tests.records import TODAY
 
-TODAY = date(2026, 3, 2)
 OXYCODONE = "oxycodone 5 mg oral tablet"
 OXYCODONE_10 = "oxycodone 10 mg oral tablet"
 MORPHINE_ER = "morphine 15 mg extended release oral tablet"

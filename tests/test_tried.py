@@ -1,6 +1,6 @@
 """What was tried is told with how it ended, and whether it goes on all the same."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 import pytest
 
@@ -10,8 +10,7 @@ from cards.sig import read_sig
 from cards.terms import example
 from cards.trials import trials
 from cards.tried import tried_lines
-
-TODAY = date(2026, 3, 2)
+from tests.records import TODAY
 
 
 def naproxen(status: str, *reasons: Concept) -> MedicationUse:
