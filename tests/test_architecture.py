@@ -47,6 +47,7 @@ HOMES: Mapping[str, frozenset[str]] = {
     "granian": frozenset({"service/server.py"}),
     "jinja2": frozenset({"service/replay_report.py"}),
     "jsonschema": frozenset({"cards/rulebook.py", "cards/site.py", "service/envelope.py"}),
+    "jsonschema_rs": frozenset({"service/envelope.py"}),
     "jwt": frozenset({"service/auth.py", "service/keys.py", "service/signing.py"}),
     "markdown_it": frozenset({"service/workbench/markup.py"}),
     "markupsafe": frozenset(
