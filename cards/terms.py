@@ -29,7 +29,7 @@ _SHAPES: Final[Mapping[str, re.Pattern[str]]] = {
 _RANGE: Final = re.compile(r"([A-Z]?)(\d+)-([A-Z]?)(\d+)")
 _FILE_NAME: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _TEXTS: Final = ("title", "why", "source")
-_LISTS: Final = ("includes", "text", "text_except", "refines", "refining_text")
+_LISTS: Final = ("includes", "text", "text_except", "refines", "refining_text", "replaces")
 _TABLES: Final = ("codes", "except")
 
 
@@ -62,6 +62,7 @@ class TermSet:
     text_except: tuple[str, ...] = ()
     refines: tuple[str, ...] = ()
     refining_text: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()
 
 
 def concept(codes: Sequence[Code], text: str = "") -> Concept:
@@ -134,7 +135,8 @@ def _terms(codes: tuple[Code, ...], text: str) -> frozenset[str]:
         return terms
     said, refining = index.written(text)
     terms = terms or index.with_unions(said - barred)
-    return terms | index.with_unions(index.refining(terms, said | refining) - barred)
+    refined = index.refining(terms, said | refining) - barred
+    return (terms | index.with_unions(refined)) - index.replaced(refined)
 
 
 class _Index:
@@ -179,6 +181,10 @@ class _Index:
             for name in said & self._refines.keys()
             if not terms.isdisjoint(self._refines[name])
         }
+
+    def replaced(self, refined: Iterable[str]) -> frozenset[str]:
+        """Return the sets that a text has left by being in these."""
+        return _NONE.union(*(self.sets[name].replaces for name in refined))
 
     def with_unions(self, found: Iterable[str]) -> frozenset[str]:
         """Return these sets and every set that includes one of them."""
@@ -286,12 +292,12 @@ def _check_whole(file: str, one: TermSet) -> None:
         raise TermsError(f"terms/{file}: a set that silences needs a why")
     if not (one.codes or one.text or one.includes):
         raise TermsError(f"terms/{file}: the set is empty")
-    if one.refining_text and not one.refines:
-        raise TermsError(f"terms/{file}: refining_text needs a set to refine")
+    if (one.refining_text or one.replaces) and not one.refines:
+        raise TermsError(f"terms/{file}: refining_text and replaces need a set to refine")
 
 
 def _check_links(one: TermSet, sets: Mapping[str, TermSet]) -> None:
-    for name in (*one.includes, *one.refines):
+    for name in (*one.includes, *one.refines, *one.replaces):
         if name not in sets:
             raise TermsError(f"terms/{one.name}.toml: no set is called {name!r}")
     _check_circle(one.name, sets, ())
