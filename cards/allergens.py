@@ -1,4 +1,4 @@
-"""Allergies to a whole class of drugs: the class that a text such as "NSAIDs" means."""
+"""Allergies in words: which class of drugs, or which drug, is meant."""
 
 import re
 from functools import lru_cache
@@ -8,7 +8,7 @@ from cards.chart import Drug, Identified
 _OPIOIDS = ("opioid-full-agonist", "opioid-mixed", "tramadol", "buprenorphine")
 _CLASSES = {
     "NSAID": (
-        r"nsaids?|non-?steroidal anti-?inflammator(?:y|ies)(?: \(?nsaids?\)?)?",
+        r"nsaids?|non[- ]?steroidal anti[- ]?inflammator(?:y|ies)|cox-?2 inhibitors?",
         ("nsaid", "aspirin"),
     ),
     "salicylate": (r"salicylates?", ("aspirin",)),
@@ -26,17 +26,38 @@ _CLASSES = {
 _BEFORE = (
     r"(?:(?:drug )?(?:allergy|hypersensitivity|intolerance|adverse reaction) to )?(?:all )?"
 )
-_AFTER = r"(?: (?:drugs?|agents?|class|analgesics?|derivatives?|allergy|intolerance))*"
+_AFTER = (
+    r"(?: (?:drugs?|agents?|class|analgesics?|derivatives?|allergy|intolerance|hypersensitivity"
+    r"|medications?|medicines?|product|substance|(?:non-?)?selective))*"
+)
 _PATTERNS = [
-    (re.compile(f"{_BEFORE}(?:{words}){_AFTER}"), label, frozenset(classes))
+    # "NSAIDs (non-steroidal anti-inflammatory drugs)" says it twice.
+    (
+        re.compile(f"{_BEFORE}(?:{words}){_AFTER}(?: (?:{words}){_AFTER})?"),
+        label,
+        frozenset(classes),
+    )
     for label, (words, classes) in _CLASSES.items()
 ]
+
+
+_MARKS = re.compile(r"[,()\[\]]")
+_DRUG_FIRST = re.compile(
+    r"(?!no |not |denies |without )(.+) (?:allergy|intolerance|hypersensitivity|sensitivity)",
+    re.IGNORECASE,
+)
+
+
+def allergen_named(text: str) -> str:
+    """Return the drug's name out of "codeine allergy", or the text as it is."""
+    match = _DRUG_FIRST.fullmatch(text.strip())
+    return match[1] if match else text
 
 
 @lru_cache(maxsize=512)
 def class_of_drugs(text: str) -> Drug | None:
     """Return a nameless drug of the class that the whole text means, if it means one."""
-    plain = " ".join(text.lower().replace(",", " ").split())
+    plain = " ".join(_MARKS.sub(" ", text.lower()).split())
     for pattern, label, classes in _PATTERNS:
         if pattern.fullmatch(plain):
             return Drug(label, label, (), classes, identified=Identified.TEXT)

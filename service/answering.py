@@ -66,8 +66,13 @@ class Answering:
     ) -> Answered:
         """Read, evaluate and plan; raise :class:`DataUnavailable` when nothing can be said."""
         watch = watch or Stopwatch()
-        gathered = self._gather(request, client, watch)
-        reading = _read(request, gathered, today)
+        try:
+            gathered = self._gather(request, client, watch)
+            reading = read_chart(request, gathered, today)
+        except TypeError:  # what orjson says of a value that it cannot write, to look it up
+            # Only now: to measure every call would take as long as to parse it.
+            check_depth(request.prefetch.values(), "prefetch", MOST_DEPTH)
+            raise
         patient = Assessment.of(reading.chart)
         evaluation = evaluate(self.book, patient, request.hook, reading.orders)
         _refuse_when_broken(evaluation)
@@ -106,15 +111,6 @@ class Answering:
                 f"that there is nothing. Missing: {_named(gathered)}.",
             )
         )
-
-
-def _read(request: HookRequest, gathered: Gathered, today: date) -> Reading:
-    try:
-        return read_chart(request, gathered, today)
-    except TypeError:  # what orjson says of a value that it cannot write, to look it up
-        # Only now: to measure every call would take as long as to parse it.
-        check_depth(request.prefetch.values(), "prefetch", MOST_DEPTH)
-        raise
 
 
 def _refuse_when_broken(evaluation: Evaluation) -> None:

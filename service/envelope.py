@@ -236,7 +236,7 @@ def _resources(bundle: object, path: str) -> tuple[tuple[Json, ...], tuple[str, 
     unread: list[str] = []
     for index, entry in enumerate(entries):
         resource = entry.get("resource", entry) if isinstance(entry, dict) else None
-        if isinstance(resource, dict) and "resourceType" in resource:
+        if isinstance(resource, dict) and isinstance(resource.get("resourceType"), str):
             drafts.append(resource)
         else:
             unread.append(f"{path}[{index}]")

@@ -56,7 +56,7 @@ class FhirSource:
             if pages.fault is not None:
                 faults.setdefault(pages.fault, []).append(key if key in PREFETCH else "other")
         for fault, keys in faults.items():
-            names = ",".join(keys)
+            names = ",".join(dict.fromkeys(keys))
             log.warning(
                 "fhir_not_read client=%s fault=%s missing=%s", self.client, fault, names
             )

@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from service.catalogue import ServiceDefinition
 from service.envelope import HookRequest
-from service.fhir import EMPTY, first_object, is_plain_id, number, objects, string, word
+from service.fhir import EMPTY, first_object, is_plain_id, local, number, objects, string, word
 from service.fhir_client import Pages, Query, next_link
 from service.referred_medications import not_sent, queries
 
@@ -194,7 +194,8 @@ def _add_medications(answers: dict[str, _Answer], request: HookRequest, source: 
     medications = answers.setdefault("medication", _Answer())
     for reference, keys in wanted.items():
         documents = found.get(reference, Pages()).documents
-        medications.resources += documents
+        name = local(reference).rpartition("/")[2]  # the id that it was asked for by
+        medications.resources += [{**document, "id": name} for document in documents]
         for key in () if documents else keys & answers.keys():
             answers[key].next = ""
 
@@ -254,7 +255,7 @@ def _answer(value: object, key: str) -> _Answer:
         return _Answer()
     if isinstance(value, list):
         return _bundle({"entry": value}, path)
-    if not isinstance(value, dict):
+    if not isinstance(value, dict) or not isinstance(value["resourceType"], str):
         return _Answer(_State.USELESS, unread=[path])
     if value["resourceType"] == "Bundle":
         return _bundle(value, path + ".entry")

@@ -63,6 +63,12 @@ class _Found:
     kept: set[str] = field(default_factory=set)  # resource types
     strange: set[str] = field(default_factory=set)  # resource types about another patient
     unidentified: int = 0
+    unnamed: int = 0  # records of medicines that name none
+
+    @property
+    def names_no_medicine(self) -> bool:
+        """There are records of medicines, and not one says which: that is not none."""
+        return self.unnamed > 0 and not self.medications and not self.unidentified
 
 
 def read_chart(request: HookRequest, gathered: Gathered, today: date) -> Reading:
@@ -83,7 +89,7 @@ def read_chart(request: HookRequest, gathered: Gathered, today: date) -> Reading
         allergies=tuple(found.allergies),
         encounters=tuple(found.encounters),
         user_specialties=read_specialties(found.users, local(request.user_id or "")),
-        missing=gathered.unknown(_emptied(found)),
+        missing=gathered.unknown(_emptied(found)) | _unreadable(found),
     )
     return Reading(
         chart=chart,
@@ -135,6 +141,10 @@ def _emptied(found: _Found) -> frozenset[str]:
     return frozenset(DATA_OF_TYPE[kind] for kind in kinds if kind in DATA_OF_TYPE)
 
 
+def _unreadable(found: _Found) -> frozenset[str]:
+    return frozenset({"medications"}) if found.names_no_medicine else frozenset()
+
+
 def _read(resource: Resource, ref: str, record: Record, found: _Found) -> None:
     """Read one stored resource by its type, unless it is void or not about this patient."""
     kind = string(resource.get("resourceType"))
@@ -160,6 +170,7 @@ def _add_medication(resource: Resource, ref: str, record: Record, found: _Found)
     medicine = named_medicine(resource, record)
     if not medicine.codes and not medicine.text:
         found.unread.append(f"{ref}: {NO_MEDICINE}")
+        found.unnamed += 1
     elif drug := identify_drug(medicine):
         found.medications.append(read_use(resource, ref, drug, record))
     else:

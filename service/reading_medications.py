@@ -83,7 +83,7 @@ def named_medicine(resource: Resource, record: Record) -> Coded:
 
 def referred_medicine(resource: Resource) -> str:
     """Give the reference to the medicine, as it was written, when nothing else names it."""
-    if resource.get("resourceType") not in KINDS:
+    if string(resource.get("resourceType")) not in KINDS:
         return ""
     found, link = _stated(resource), _link(resource)
     named = found.codes or found.text or string(link.get("display"))

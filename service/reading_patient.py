@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import chain
 
-from cards.allergens import class_of_drugs
+from cards import drugs
+from cards.allergens import allergen_named, class_of_drugs
 from cards.chart import (
     Allergy,
     Concept,
@@ -163,7 +164,8 @@ def read_allergies(resource: Resource, ref: str) -> Iterator[Allergy]:
 
 def _allergen(named: Coded) -> Drug | None:
     """Find the drug, or the class of drugs, that an allergy names."""
-    return identify_drug(named) or class_of_drugs(named.text)
+    known = identify_drug(named) or class_of_drugs(named.text)
+    return known or drugs.by_name(allergen_named(named.text))
 
 
 def read_encounter(resource: Resource, ref: str, record: Record, *, current: bool) -> Encounter:

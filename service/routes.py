@@ -80,6 +80,7 @@ def hook(service_id: str) -> dict[str, object]:
     answered = call.answered = shell.shown_plans.without_repeats(answered, client)
     body = shell.answers.respond(answered)
     call.watch.lap("answer")
+    shell.shown_plans.remember(answered, client)
     if shell.records:
         shell.records.keep_cards(answered, body, client)
     return dict(body)

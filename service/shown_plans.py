@@ -32,10 +32,8 @@ class ShownPlans:
 
     def without_repeats(self, answered: Answered, client: Client) -> Answered:
         """Return what is to be said, without a plan that this user has seen as it is."""
-        plan = next((each for each in answered.plans if each.group == PLAN), None)
-        if not self._days or plan is None or answered.request.user_id is None:
-            return answered
-        if not self._is_repeated(self._key(plan, answered, client), answered):
+        plan = self._plan(answered)
+        if plan is None or not self._was_shown(self._key(plan, answered, client), answered):
             return answered
         silence = Silence(plan.headline.rule.id, "", SHOWN_LATELY)
         said = answered.evaluation
@@ -45,22 +43,35 @@ class ShownPlans:
             evaluation=replace(said, silences=(*said.silences, silence)),
         )
 
-    def _is_repeated(self, key: bytes, answered: Answered) -> bool:
-        today, call = answered.reading.chart.today, answered.request.instance
+    def remember(self, answered: Answered, client: Client) -> None:
+        """Note the plan of an answer that is about to go out."""
+        plan = self._plan(answered)
+        if plan is None:
+            return
+        key = self._key(plan, answered, client)
+        with self._lock:
+            self._shown[key] = answered.reading.chart.today, answered.request.instance
+            self._shown.move_to_end(key)
+            if len(self._shown) > MOST:
+                self._shown.popitem(last=False)
+
+    def _plan(self, answered: Answered) -> CardPlan | None:
+        """Return the plan that this is about; none when nobody is known to be shown it."""
+        if not self._days or answered.request.user_id is None:
+            return None
+        return next((each for each in answered.plans if each.group == PLAN), None)
+
+    def _was_shown(self, key: bytes, answered: Answered) -> bool:
         with self._lock:
             shown_on, shown_at = self._shown.get(key, (date.min, ""))
-            repeated = 0 <= (today - shown_on).days <= self._days and shown_at != call
-            if not repeated:
-                self._shown[key] = today, call
-                self._shown.move_to_end(key)
-                if len(self._shown) > MOST:
-                    self._shown.popitem(last=False)
-        return repeated
+        days = (answered.reading.chart.today - shown_on).days
+        return 0 <= days <= self._days and shown_at != answered.request.instance
 
     def _key(self, plan: CardPlan, answered: Answered, client: Client) -> bytes:
         """Return the keyed hash of who was told what about whom."""
         request = answered.request
         told = (summary(plan), detail(plan, answered.reading.chart.missing))
-        words = (client.name, request.user_id or "", request.patient_id, *told)
+        who = (client.name, client.tenant or "", request.user_id or "", request.patient_id)
+        words = (*who, *told)
         message = "".join(f"{len(word)}:{word}" for word in words).encode(errors="replace")
         return hmac.digest(self._secret, message, hashlib.sha256)

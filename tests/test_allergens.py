@@ -2,7 +2,7 @@
 
 import pytest
 
-from cards.allergens import class_of_drugs
+from cards.allergens import allergen_named, class_of_drugs
 from cards.drug_classes import class_names
 
 
@@ -11,6 +11,15 @@ from cards.drug_classes import class_names
     [
         ("NSAIDs", {"nsaid", "aspirin"}),
         ("Non-steroidal anti-inflammatory agent", {"nsaid", "aspirin"}),
+        ("NSAIDS (NON-STEROIDAL ANTI-INFLAMMATORY DRUG)", {"nsaid", "aspirin"}),
+        ("Nonsteroidal Antiinflammatory Drugs (NSAIDs)", {"nsaid", "aspirin"}),
+        ("Nsaids, Non-selective", {"nsaid", "aspirin"}),
+        ("Non-steroidal anti-inflammatory agent (product)", {"nsaid", "aspirin"}),
+        ("COX-2 Inhibitors", {"nsaid", "aspirin"}),
+        (
+            "Opioids (narcotics)",
+            {"opioid-full-agonist", "opioid-mixed", "tramadol", "buprenorphine"},
+        ),
         ("Allergy to NSAID", {"nsaid", "aspirin"}),
         (
             "Opioid Analgesics",
@@ -27,6 +36,19 @@ def test_name_of_a_class_gives_the_class(text: str, expected: set[str]) -> None:
     assert drug.classes == expected
     assert drug.ingredients == ()
     assert drug.classes <= class_names()
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Ibuprofen allergy", "Ibuprofen"),
+        ("codeine intolerance", "codeine"),
+        ("no ibuprofen allergy", "no ibuprofen allergy"),
+        ("ibuprofen", "ibuprofen"),
+    ],
+)
+def test_drug_before_its_allergy_is_named(text: str, name: str) -> None:
+    assert allergen_named(text) == name
 
 
 @pytest.mark.parametrize(

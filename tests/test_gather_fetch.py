@@ -557,6 +557,71 @@ def test_draft_that_refers_to_its_medicine_is_judged(
     assert [path for path, _ in fhir.seen] == ["/fhir/r4/Medication/m1"]
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"resourceType": ["MedicationRequest"], "id": "z"}, id="odd-type"),
+        pytest.param({"resourceType": {"a": 1}}, id="odder-type"),
+    ],
+)
+def test_resource_of_no_type_is_named_although_a_server_is_there(
+    client: FlaskClient, fhir: FaultyFhir, changes: dict[str, Any]
+) -> None:
+    body = json.loads(REQUEST.read_bytes()) | {"fhirServer": fhir.url}
+    body["context"]["draftOrders"]["entry"].append({"resource": changes})
+    body["prefetch"]["own"] = changes
+
+    answer: Any = client.post(SIGN, json=body).json
+
+    assert answer["cards"]
+    unread = answer["extension"]["org.back-pain-cds.evaluation"]["unread"]
+    assert "context.draftOrders.entry[1]" in unread
+    assert "prefetch.own" in unread
+
+
+def test_deep_nesting_is_refused_although_a_server_is_there(
+    client: FlaskClient, fhir: FaultyFhir
+) -> None:
+    body = json.loads(REQUEST.read_bytes()) | {"fhirServer": fhir.url}
+    deep: Any = 1
+    for _ in range(300):
+        deep = {"x": deep}
+    order = {"resourceType": "MedicationRequest", "medicationCodeableConcept": {"x": deep}}
+    body["prefetch"]["medicationRequests"] = bundle(order)
+
+    answer = client.post(SIGN, data=json.dumps(body), content_type="application/json")
+
+    assert answer.status_code == 422
+
+
+def test_medicine_that_comes_under_another_id_is_the_one_asked_for(
+    client: FlaskClient, fhir: FaultyFhir
+) -> None:
+    body = json.loads(REQUEST.read_bytes())
+    (entry,) = body["context"]["draftOrders"]["entry"]
+    code = entry["resource"].pop("medicationCodeableConcept")
+    entry["resource"]["medicationReference"] = {"reference": "Medication/m1"}
+    fhir.told["Medication"] = says({"resourceType": "Medication", "code": code})
+
+    answer: Any = client.post(SIGN, json=body | {"fhirServer": fhir.url}).json
+
+    assert answer["cards"][0]["source"]["topic"]["code"] == "opioid-on-buprenorphine"
+
+
+def test_medicines_that_nobody_names_are_not_taken_for_none(client: FlaskClient) -> None:
+    body = json.loads(REQUEST.read_bytes())
+    for key in ("medicationRequests", "medicationStatements"):
+        for entry in (body["prefetch"].get(key) or {}).get("entry", ()):
+            entry["resource"].pop("medicationCodeableConcept", None)
+            entry["resource"]["medicationReference"] = {"reference": "Medication/gone"}
+
+    answer: Any = client.post(SIGN, json=body).json
+
+    told = answer["extension"]["org.back-pain-cds.evaluation"]
+    assert "medications" in told["missing"]
+    assert any("could not be had: medications" in card["detail"] for card in answer["cards"])
+
+
 def test_both_rounds_of_reads_share_one_budget(client: FlaskClient, fhir: FaultyFhir) -> None:
     """Fifty resources may be read in a call: after the orders twenty are left."""
     orders = [referring(f"Medication/{n}") for n in range(30)]

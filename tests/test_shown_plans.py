@@ -1,15 +1,24 @@
 """A care plan that a user has seen is not shown again too soon; nothing else is held back."""
 
 import json
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from cards.policy import SAFETY
 from service import shown_plans
+from service.answering import Answering
 from service.app import create_app
+from service.catalogue import find
+from service.clients import UNAUTHENTICATED, Client
+from service.envelope import read_request
+from service.response import Answered
 from service.settings import Settings
+from service.shown_plans import ShownPlans
 from tests.live import REQUEST
 
 VIEW = "/cds-services/back-pain-patient-view"
@@ -99,6 +108,42 @@ def test_red_flag_is_never_held_back(client: FlaskClient) -> None:
         shown = rules(client, body)
         body["hookInstance"] = "6f0fab19-0000-4000-8000-000000000009"
         assert [rule for rule in shown if rule != SUMMARY] == rules(client, body)
+
+
+def answered(request: dict[str, Any]) -> Answered:
+    """Return what an opening is answered from."""
+    service = find("back-pain-patient-view")
+    asked = read_request(json.dumps(request).encode(), None, service, extensions=True)
+    return Answering(Settings()).consider(asked, date(2026, 3, 2))
+
+
+def test_plans_of_clients_and_tenants_are_kept_apart() -> None:
+    shown = ShownPlans(14)
+    shown.remember(answered(opening(1)), Client("ehr", "i", tenant="north"))
+    again = answered(opening(2))
+
+    assert shown.without_repeats(again, Client("ehr", "i", tenant="north")).plans == ()
+    assert shown.without_repeats(again, Client("ehr", "i", tenant="south")) is again
+    assert shown.without_repeats(again, Client("other", "i", tenant="north")) is again
+
+
+def test_only_the_plan_is_held_back() -> None:
+    shown = ShownPlans(14)
+    first, again = answered(opening(1)), answered(opening(2))
+    shown.remember(first, UNAUTHENTICATED)
+    other = replace(again.plans[0], group=SAFETY)
+
+    said = shown.without_repeats(replace(again, plans=(other, *again.plans)), UNAUTHENTICATED)
+
+    assert said.plans == (other,)
+
+
+def test_plan_of_a_call_that_failed_was_not_shown() -> None:
+    shown = ShownPlans(14)
+    shown.without_repeats(answered(opening(1)), UNAUTHENTICATED)
+    again = answered(opening(2))
+
+    assert shown.without_repeats(again, UNAUTHENTICATED) is again
 
 
 def test_as_shipped_it_is_shown_at_every_opening() -> None:
