@@ -32,6 +32,10 @@ from cards.rulebook import Indicator, Rulebook, RulebookError
 from cards.trials import SPENT, TRIED_OR_ORDERED
 
 FILE = Path(__file__).with_name("suggestions.toml")
+# What is ordered for a risk or another illness, with or without back pain.
+_FOR_ANYONE = frozenset(
+    {"naloxone", "addiction-medicine", "liver-enzymes", "mood-screening", "behavioural-health"}
+)
 NEVER_REMOVED = frozenset({"buprenorphine"})  # abrupt stop harms
 NOT_REMOVED_WHEN_CONTINUED = frozenset(
     {"opioid-full-agonist", "opioid-mixed", "tramadol", "benzodiazepine"}
@@ -117,9 +121,16 @@ def proposals(
     case = Case(patient.view(finding.order), finding.rule.numbers, hook)
     for name in _names(finding, case):
         template = load_templates()[name]
+        if not _is_for(template, case):
+            continue
         proposal = _proposal(template, case, finding.words)
         if proposal and _fits(book, case, template, proposal):
             yield proposal
+
+
+def _is_for(template: Template, case: Case) -> bool:
+    """Tell whether a new order has its reason: what treats back pain needs a back pain."""
+    return template.does != "create" or template.id in _FOR_ANYONE or bool(case.view.back_pain)
 
 
 def _names(finding: Finding, case: Case) -> Iterable[str]:

@@ -43,6 +43,7 @@ from service.references import (
 )
 
 _RECORDED = ("recordedDate", "assertedDate", "dateRecorded", "dateAsserted")
+_SAID = ("valueCodeableConcept", "valueString", "valueDateTime")
 _VOID = frozenset({"entered-in-error", "cancelled"})
 # What says only how a treatment went: as a problem it tells nothing.
 _REASONS_ONLY = frozenset(
@@ -120,7 +121,7 @@ def _read_value(
 ) -> Measurement | None:
     """Read the value of an observation or a component; none is no measurement."""
     measured = first_object(part.get("valueQuantity"))
-    said = coded(part.get("valueCodeableConcept") or part.get("valueString"))
+    said = coded(next((part[name] for name in _SAID if part.get(name)), None))
     value = number(measured.get("value"))
     if value is None:
         value = number(part.get("valueInteger"))

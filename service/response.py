@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from cards.case import Assessment
+from cards.case import NO_ORDER, Assessment
 from cards.chart import Identified, Order
 from cards.evaluation import Evaluation, Finding, fill
 from cards.override_reasons import displays
@@ -147,6 +147,7 @@ def _subject(answered: Answered) -> Subject:
         encounter_id=answered.request.encounter_id,
         user_id=answered.request.user_id,
         back_pain=known[0].reference if known else None,
+        seen_for_back_pain=bool(answered.patient.view(NO_ORDER).back_pain),
     )
 
 

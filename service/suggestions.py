@@ -35,6 +35,7 @@ class Subject:
     encounter_id: str | None = None
     user_id: str | None = None
     back_pain: str | None = None  # "Condition/7"
+    seen_for_back_pain: bool = False  # on record or the reason for this visit
 
 
 def suggestion(
@@ -107,7 +108,7 @@ def _common(subject: Subject) -> Json:
         common["requester"] = {"reference": subject.user_id}
     if subject.back_pain:
         common["reasonReference"] = [{"reference": subject.back_pain}]
-    else:
+    elif subject.seen_for_back_pain:
         common["reasonCode"] = [{"text": "Back pain"}]
     return common
 

@@ -157,3 +157,17 @@ def test_intolerance_says_so() -> None:
 )
 def test_allergy_that_is_none_is_left_out(more: Json) -> None:
     assert chart(resource("AllergyIntolerance", **more)).allergies == ()
+
+
+def test_date_of_delivery_is_read_as_text() -> None:
+    due = resource(
+        "Observation",
+        status="final",
+        code={"text": "Estimated delivery date of pregnancy"},
+        subject={"reference": "Patient/p"},
+        valueDateTime="2026-05-08",
+    )
+
+    [seen] = chart(due).measurements
+
+    assert seen.text == "2026-05-08"

@@ -233,3 +233,17 @@ def test_red_flags_are_proposed_as_reasons_of_an_image() -> None:
         "physical-therapy",
     ]
     assert found["deficit-reason"].adds_reason == "Progressive neurological deficit"
+
+
+def test_what_treats_back_pain_is_not_proposed_where_there_is_none() -> None:
+    given = {
+        "order": "oxycodone hydrochloride 5 mg oral tablet",
+        "medications": ["buprenorphine 8 mg / naloxone 2 mg sublingual film"],
+    }
+    rule = "opioid-on-buprenorphine"
+
+    without = proposed(rule, chart_of(rule, **given))
+    with_pain = proposed(rule, chart_of(rule, **given, problems=["back-pain-axial"]))
+
+    assert set(without) == {"delete-order", "addiction-medicine"}
+    assert set(with_pain) > set(without)
