@@ -388,9 +388,12 @@ def _is_same(one: Course, other: Course) -> bool:
     first, second = _begin(one), _begin(other)
     if not (first and second and one.on and other.on):
         return kinds_differ
-    overlap = first < other.on and second < one.on
+    if first < other.on and second < one.on:
+        return True
+    # Of an order that was stopped often only its own day is known.
+    touch = first <= other.on and second <= one.on
     week = 7
-    return overlap or (kinds_differ and abs((one.on - other.on).days) <= week)
+    return kinds_differ and (touch or abs((one.on - other.on).days) <= week)
 
 
 def _begin(course: Course) -> date | None:

@@ -314,6 +314,8 @@ COURSES = [
      (use("orphenadrine", why=INEFFECTIVE), use("orphenadrine", why=INEFFECTIVE)), 2),
     ("the order and the list entry of one course",
      (orphenadrine(20, 15), orphenadrine(19, 14, kind="request")), 1),
+    ("the order, of which only its day is known, and the list entry",
+     (orphenadrine(20, 20, kind="request"), orphenadrine(20, 10)), 1),
     ("two agents", (orphenadrine(20, 15), use("tizanidine", why=INEFFECTIVE)), 2),
     ("a course too short", (orphenadrine(200, 190), orphenadrine(12, 10)), 1),
     ("older than the lookback", (orphenadrine(800, 790),), 0),
