@@ -11,7 +11,6 @@ from cards.definitions import number
 from cards.dosing import route_of
 from cards.maintenance import (
     BUPRENORPHINE,
-    METHADONE,
     STOPPED,
     beside,
     buprenorphine_fact,
@@ -24,7 +23,7 @@ from cards.maintenance import (
     total,
 )
 from cards.medications import established, parenteral
-from cards.oud import BuprenorphineUse, OudStatus, ProductClass
+from cards.oud import METHADONE, BuprenorphineUse, OudStatus, ProductClass
 from cards.terms import known
 
 WITHDRAWAL_CARE = known("opioid-withdrawal-management")

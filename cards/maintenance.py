@@ -8,14 +8,11 @@ from cards.case import Case
 from cards.chart import Amount, Fact, MedicationUse, Route
 from cards.dosing import daily_mg, route_of
 from cards.medications import distinct, fact
-from cards.oud import OPIOID_USE_DISORDER, REMISSION, BuprenorphineUse, ProductClass
-from cards.terms import concept
+from cards.oud import METHADONE, BuprenorphineUse, ProductClass, treats_disorder
 
 BUPRENORPHINE: Final = "buprenorphine"
-METHADONE: Final = "methadone"
 STOPPED: Final = frozenset({"stopped", "cancelled"})
 
-_DISORDER: Final = frozenset({OPIOID_USE_DISORDER, REMISSION})
 # Where a milligram is another thing than under the tongue.
 _NOT_COMPARABLE: Final = frozenset(
     {
@@ -46,18 +43,20 @@ def maintenance(case: Case) -> tuple[MedicationUse, ...]:
     )
 
 
-def treats_disorder(use: MedicationUse) -> bool:
-    """Say whether this methadone is given for opioid use disorder, as its record says."""
-    if METHADONE not in use.drug.ingredient_names:
-        return False
-    sigs = (concept((), dosage.text) for dosage in use.dosages if dosage.text)
-    return any(reason.terms & _DISORDER for reason in (*use.reasons, *sigs))
-
-
 def is_treatment(case: Case) -> bool:
     """Say whether the order is methadone for opioid use disorder, begun or continued."""
     renewed = case.view.renewal_of
-    return treats_disorder(case.use) or (renewed is not None and treats_disorder(renewed))
+    if treats_disorder(case.use) or (renewed is not None and treats_disorder(renewed)):
+        return True
+    # Where no reason is told: for pain methadone is taken several times a day.
+    disorder = case.history.opioid_use_disorder.on_record
+    return renewed is not None and disorder and _is_daily_methadone(case.use)
+
+
+def _is_daily_methadone(use: MedicationUse) -> bool:
+    times = [dosage.times_per_day for dosage in use.dosages]
+    daily = bool(times) and all(each is not None and each.high <= 1 for each in times)
+    return METHADONE in use.drug.ingredient_names and daily
 
 
 def is_stopped_here(use: MedicationUse, case: Case) -> bool:

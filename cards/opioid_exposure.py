@@ -9,7 +9,7 @@ from cards.chart import Chart, MedicationUse
 from cards.courses import is_single
 from cards.definitions import number
 from cards.dosing import daily_mme, days_with_refills
-from cards.maintenance import STOPPED, beside, is_maintained, treats_disorder
+from cards.maintenance import STOPPED, beside, is_maintained
 from cards.medications import (
     first_date,
     first_taken,
@@ -19,6 +19,7 @@ from cards.medications import (
     supply_end,
     systemic,
 )
+from cards.oud import treats_disorder
 
 OPIOIDS: Final = frozenset({"opioid-full-agonist", "opioid-mixed", "tramadol"})
 EXPOSING: Final = OPIOIDS | {"buprenorphine"}

@@ -19,15 +19,27 @@ from cards.chart import (
 )
 from cards.definitions import number
 from cards.medications import in_use, last_date
-from cards.record import dated_fact, is_recent, is_tentative, problem_fact, problems_of, stands
-from cards.terms import known, title
+from cards.record import (
+    current_encounter,
+    dated_fact,
+    is_recent,
+    is_tentative,
+    problem_fact,
+    problems_of,
+    reason_fact,
+    stands,
+)
+from cards.terms import concept, known, title
 
 OPIOID_USE_DISORDER = known("opioid-use-disorder")
 REMISSION = known("opioid-use-disorder-remission")
 TREATMENT_PROGRAMME = known("opioid-treatment-programme")
 ADDICTION_MEDICINE = known("addiction-medicine")
 
+METHADONE = "methadone"
+
 _DISORDER = frozenset({OPIOID_USE_DISORDER, REMISSION})
+_TREATED = _DISORDER | {TREATMENT_PROGRAMME}
 _PAIN = frozenset(map(known, ("back-pain", "chronic-pain", "neck-pain", "cancer")))
 _PAIN_WORD = re.compile(r"\bpain\b")
 
@@ -90,7 +102,7 @@ def opioid_use_disorder(chart: Chart) -> OpioidUseDisorder:
 
     An active entry outranks one in remission, a confirmed one a provisional one.
     """
-    found = (*_from_problems(chart), *_from_treatment(chart))
+    found = (*_from_problems(chart), *_from_visit(chart), *_from_treatment(chart))
     return max(found, key=_weight, default=OpioidUseDisorder())
 
 
@@ -122,6 +134,14 @@ def product_class(use: MedicationUse) -> ProductClass:
     if any(_is_pain(reason) for reason in use.reasons):
         return ProductClass.PAIN
     return _by_product(use)
+
+
+def treats_disorder(use: MedicationUse) -> bool:
+    """Say whether this methadone is given for opioid use disorder, as its record says."""
+    if METHADONE not in use.drug.ingredient_names:
+        return False
+    sigs = (concept((), dosage.text) for dosage in use.dosages if dosage.text)
+    return any(reason.terms & _TREATED for reason in (*use.reasons, *sigs))
 
 
 def addiction_consult(chart: Chart) -> Fact | None:
@@ -174,6 +194,17 @@ def _from_problems(chart: Chart) -> Iterator[OpioidUseDisorder]:
             yield OpioidUseDisorder(status, fact, is_tentative(problem))
 
 
+def _from_visit(chart: Chart) -> Iterator[OpioidUseDisorder]:
+    """Yield what this visit is for: an unlisted disorder is one all the same."""
+    visit = current_encounter(chart)
+    for reason in visit.reasons if visit else ():
+        if visit and reason.terms & _DISORDER:
+            remitted = REMISSION in reason.terms
+            term = REMISSION if remitted else OPIOID_USE_DISORDER
+            status = OudStatus.REMISSION if remitted else OudStatus.ACTIVE
+            yield OpioidUseDisorder(status, reason_fact(visit.reference, term, "this visit"))
+
+
 def _is_remitted(problem: Problem) -> bool:
     return (
         REMISSION in problem.concept.terms
@@ -190,9 +221,7 @@ def _from_treatment(chart: Chart) -> Iterator[OpioidUseDisorder]:
             fact = dated_fact(service.reference, title(TREATMENT_PROGRAMME), day)
             yield OpioidUseDisorder(OudStatus.ACTIVE, fact)
     for use in chart.medications:
-        terms = frozenset[str]().union(*(reason.terms for reason in use.reasons))
-        methadone = "methadone" in use.drug.ingredient_names
-        if methadone and terms & _DISORDER and in_use(use, chart.today, for_safety=True):
+        if treats_disorder(use) and in_use(use, chart.today, for_safety=True):
             fact = dated_fact(
                 use.reference, f"methadone for {title(OPIOID_USE_DISORDER)}", last_date(use)
             )

@@ -1,5 +1,6 @@
 """Rules about benzodiazepines, and about several sedatives at once."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -7,8 +8,9 @@ from cards.case import Case
 from cards.chart import Fact, Fires, MedicationUse, Route, Silent, Verdict
 from cards.circumstances import age
 from cards.dosing import route_of
-from cards.maintenance import is_treatment, treats_disorder
+from cards.maintenance import is_treatment
 from cards.medications import established, fact
+from cards.oud import treats_disorder
 from cards.record import active_problems
 from cards.relevance import Relevance
 from cards.sedation import (
@@ -46,6 +48,9 @@ _NOT_FOR_BACK_PAIN: Final = {
     Relevance.POSSIBLE: "possible-only",
     Relevance.NONE: "no-back-pain",
 }
+_NAMED_PROCEDURE: Final = re.compile(
+    r"\b(?:before|prior to) (?:the |your |each |an? )?(?:mri|scan|imaging|procedure|injection)"
+)
 _MOST_FOR_ONE_PROCEDURE: Final = 2  # tablets
 _RESCUE_ROUTES: Final = frozenset({Route.NASAL, Route.RECTAL, Route.BUCCAL})
 # What makes breathing shallow, by kind; a hypnotic counts as a benzodiazepine.
@@ -150,7 +155,8 @@ def _is_before_a_procedure(case: Case) -> bool:
     few = quantity is not None and quantity.high <= _MOST_FOR_ONE_PROCEDURE
     dosages = case.use.dosages
     once = bool(dosages) and all(dosage.once for dosage in dosages)
-    return (few or once) and any(terms & PROCEDURES for terms in _planned(case))
+    told = any(_NAMED_PROCEDURE.search(dosage.text.lower()) for dosage in dosages)
+    return (few or once) and (told or any(terms & PROCEDURES for terms in _planned(case)))
 
 
 def _planned(case: Case) -> Iterator[frozenset[str]]:

@@ -9,9 +9,9 @@ from cards.case import Case
 from cards.chart import Fires, MedicationUse, Route, Silent, Verdict
 from cards.circumstances import latest
 from cards.dosing import daily_mg, route_of, single_mg
-from cards.maintenance import METHADONE
+from cards.maintenance import maintenance
 from cards.medications import established, last_date, supply_end
-from cards.oud import ADDICTION_MEDICINE, OudStatus
+from cards.oud import ADDICTION_MEDICINE, METHADONE, OudStatus
 from cards.sedation import ANY_OPIOID, is_local, sedative_fact
 from cards.terms import known
 
@@ -129,7 +129,7 @@ def _mixed_agonist(case: Case) -> Verdict:
     lasting = tuple(
         use for use in case.in_use(_FULL) if not is_local(use) and established(use, case.chart)
     )
-    facts = tuple(map(sedative_fact, lasting))
+    facts = tuple(map(sedative_fact, (*lasting, *maintenance(case))))
     if disorder.status is OudStatus.ACTIVE and disorder.fact:
         facts = (disorder.fact, *facts)
     return Fires("mixed-agonist", facts) if facts else Silent("not-dependent")

@@ -9,8 +9,8 @@ from cards.maintenance import (
     is_comparable,
     strength,
     total,
-    treats_disorder,
 )
+from cards.oud import treats_disorder
 from cards.sig import read_sig
 
 FILM = "buprenorphine 8 mg / naloxone 2 mg sublingual film"

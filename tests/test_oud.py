@@ -19,6 +19,7 @@ from cards.chart import (
     Route,
     ServiceUse,
 )
+from cards.drugs import by_name
 from cards.oud import (
     OpioidUseDisorder,
     OudStatus,
@@ -430,3 +431,37 @@ def test_drafted_referral_is_placed() -> None:
     order = Order(reference="ServiceRequest/1", service=drafted)
 
     assert addiction_referral_placed(Chart(today=TODAY, drafts=(order,))) == PLACED
+
+
+def seen_for(*reasons: Concept) -> Chart:
+    visit = Encounter(reference="Encounter/1", current=True, reasons=reasons)
+    return Chart(today=TODAY, encounters=(visit,))
+
+
+def test_disorder_that_is_only_the_reason_for_the_visit_is_one() -> None:
+    assert opioid_use_disorder(seen_for(BACK, OUD)) == OpioidUseDisorder(
+        OudStatus.ACTIVE, Fact("Encounter/1", f"{NAMED}, the reason for this visit")
+    )
+    assert opioid_use_disorder(seen_for(REMISSION)).status is OudStatus.REMISSION
+    assert opioid_use_disorder(seen_for(BACK)).status is OudStatus.NONE
+
+
+@pytest.mark.parametrize(
+    ("sig", "expected"),
+    [
+        ("90 mg by mouth daily for opioid use disorder", OudStatus.ACTIVE),
+        ("80 mg daily from methadone clinic", OudStatus.ACTIVE),
+        ("90 mg daily, dispensed at OTP", OudStatus.ACTIVE),
+        ("10 mg three times a day for pain", OudStatus.NONE),
+    ],
+)
+def test_methadone_tells_of_the_disorder_in_its_instructions(
+    sig: str, expected: OudStatus
+) -> None:
+    drug = by_name("methadone hydrochloride 10 mg oral tablet")
+    assert drug
+    use = MedicationUse(
+        reference="MedicationStatement/1", drug=drug, dosages=(Dosage(text=sig),)
+    )
+
+    assert opioid_use_disorder(Chart(today=TODAY, medications=(use,))).status is expected

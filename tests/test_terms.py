@@ -495,3 +495,22 @@ def test_a_faulty_file_is_named(tmp_path: Path, content: str, message: str) -> N
 def test_a_denial_reaches_its_own_words(text: str, expected: set[str]) -> None:
     book = PhraseBook([("fever", "fever"), ("rash", "rash")])
     assert book.affirmed(words(text)) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Opioid use disorder, severe, in sustained remission (HCC)",
+        "Opioid dependence, in early remission, on maintenance therapy",
+        "Heroin use disorder in remission",
+        "Opiate abuse, in remission",
+    ],
+)
+def test_remission_of_any_wording_is_not_the_active_disorder(text: str) -> None:
+    assert said(text) == {"opioid-use-disorder-remission"}
+
+
+def test_code_of_the_active_disorder_outranks_a_text_that_tells_of_remission() -> None:
+    active = terms.concept((Code("icd10cm", "F11.20"),), "Opioid dependence, in remission")
+
+    assert active.terms == {"opioid-use-disorder"}
