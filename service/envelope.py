@@ -58,6 +58,7 @@ class HookRequest:
     user_id: str | None = field(default=None, repr=False)
     selections: frozenset[str] = field(default=frozenset(), repr=False)  # "Type/id" or "id"
     drafts: tuple[Json, ...] = field(default=(), repr=False)
+    located: Mapping[str, Json] = field(default_factory=dict, repr=False)  # drafts, by URN
     draft_orders_given: bool = False
     prefetch: Mapping[str, Any] = field(default_factory=dict, repr=False)
     fhir_server: str | None = None
@@ -114,6 +115,7 @@ def read_request(
         user_id=_text(context.get("userId")),
         selections=_selections(context.get("selections")),
         drafts=drafts,
+        located=_located(bundle, bundle_path),
         draft_orders_given=bundle is not None,
         prefetch=document.get("prefetch") or {},
         fhir_server=_text(document.get("fhirServer")),
@@ -241,6 +243,17 @@ def _resources(bundle: object, path: str) -> tuple[tuple[Json, ...], tuple[str, 
         else:
             unread.append(f"{path}[{index}]")
     return tuple(drafts), tuple(unread)
+
+
+def _located(bundle: object, path: str) -> dict[str, Json]:
+    """Return the resources of a Bundle by the URNs that others of it may refer to."""
+    entries, _ = _entries(bundle, path)
+    return {
+        url: entry["resource"]
+        for entry in entries
+        if isinstance(entry, dict) and isinstance(entry.get("resource"), dict)
+        if isinstance(url := entry.get("fullUrl"), str) and url.startswith("urn:")
+    }
 
 
 def _entries(bundle: object, path: str) -> tuple[list[object], str]:

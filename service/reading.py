@@ -108,9 +108,10 @@ def _index(request: HookRequest, gathered: Gathered) -> Record:
         visit=_visit(request, gathered),
         drafts=by_reference(request.drafts),
         stored=_stored(gathered.resources.values()),
-        # The URNs of drafts have gone; a server that makes them uses the id.
+        # Where a Bundle tells no URNs: a server that makes them uses the id.
         located={
             **{f"urn:uuid:{string(draft.get('id'))}": draft for draft in request.drafts},
+            **request.located,
             **gathered.located,
         },
     )

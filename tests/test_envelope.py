@@ -474,3 +474,17 @@ def outcome(value: Any) -> str:
 def test_truncated_request_is_a_bad_request(end: int) -> None:
     with pytest.raises(BadRequest):
         read(json.dumps(document()).encode()[:end])
+
+
+def test_resources_of_the_draft_bundle_are_found_by_urn() -> None:
+    medicine = {"resourceType": "Medication", "id": "m"}
+    entries = [
+        {"fullUrl": "urn:uuid:5", "resource": medicine},
+        {"fullUrl": "https://ehr.example.org/fhir/MedicationRequest/1", "resource": ORDER},
+        {"fullUrl": 7, "resource": ORDER},
+        {"fullUrl": "urn:uuid:6"},
+    ]
+
+    request = read_context(draftOrders={"resourceType": "Bundle", "entry": entries})
+
+    assert request.located == {"urn:uuid:5": medicine}
