@@ -1,6 +1,6 @@
 """One course of a medicine as the record has it: how it ended, and was it an adequate trial."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from enum import StrEnum
 from functools import cache
@@ -127,6 +127,15 @@ def outcome_of(use: MedicationUse, today: date) -> Outcome:
     return Outcome.UNKNOWN if said.isdisjoint({PARTIAL, HELPED}) else Outcome.RELIEF
 
 
+def each_once(courses: Iterable[Course]) -> tuple[Course, ...]:
+    """Leave out the second record of a course: the order and the list entry of one failure."""
+    kept: list[Course] = []
+    for course in courses:
+        if not any(_is_same(course, other) for other in kept):
+            kept.append(course)
+    return tuple(kept)
+
+
 @cache
 def least_trial(ingredient: str, classes: frozenset[str], chronic: bool) -> Least:
     """Return the dose and the length of an adequate trial, as far as one is defined."""
@@ -209,3 +218,20 @@ def _dose_suffices(use: MedicationUse, dose: Amount | None, least: Least) -> boo
     if least.mg is None or dose is None:
         return None
     return dose.low >= least.mg
+
+
+def _is_same(one: Course, other: Course) -> bool:
+    kinds_differ = one.use.kind != other.use.kind
+    first, second = _begin(one), _begin(other)
+    if not (first and second and one.on and other.on):
+        return kinds_differ
+    if first < other.on and second < one.on:
+        return True
+    # Of an order that was stopped often only its own day is known.
+    touch = first <= other.on and second <= one.on
+    week = 7
+    return kinds_differ and (touch or abs((one.on - other.on).days) <= week)
+
+
+def _begin(course: Course) -> date | None:
+    return course.use.started or course.use.written

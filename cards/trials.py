@@ -15,7 +15,7 @@ from cards.contraindications import (
     is_of_whole_class,
     nsaid_contraindicated,
 )
-from cards.courses import Course, Least, Outcome, least_trial, read_course
+from cards.courses import Course, Least, Outcome, each_once, least_trial, read_course
 from cards.definitions import number
 from cards.drug_classes import classes_of
 from cards.medications import parenteral, spans, systemic
@@ -113,7 +113,7 @@ class Trial:
     @property
     def failures(self) -> tuple[Course, ...]:
         """The adequate courses without effect, each once, the latest first."""
-        return _each_once(course for course in self.courses if course.failed)
+        return each_once(course for course in self.courses if course.failed)
 
     @property
     def references(self) -> tuple[str, ...]:
@@ -372,32 +372,6 @@ def _recency(age_days: int | None, chronic: bool) -> Recency:
         return Recency.CURRENT
     faded = age_days <= number("lookback.failed_faded_days")
     return Recency.FADED if faded else Recency.EXPIRED
-
-
-def _each_once(courses: Iterable[Course]) -> tuple[Course, ...]:
-    """Leave out the second record of a course: the order and the list entry of one failure."""
-    kept: list[Course] = []
-    for course in courses:
-        if not any(_is_same(course, other) for other in kept):
-            kept.append(course)
-    return tuple(kept)
-
-
-def _is_same(one: Course, other: Course) -> bool:
-    kinds_differ = one.use.kind != other.use.kind
-    first, second = _begin(one), _begin(other)
-    if not (first and second and one.on and other.on):
-        return kinds_differ
-    if first < other.on and second < one.on:
-        return True
-    # Of an order that was stopped often only its own day is known.
-    touch = first <= other.on and second <= one.on
-    week = 7
-    return kinds_differ and (touch or abs((one.on - other.on).days) <= week)
-
-
-def _begin(course: Course) -> date | None:
-    return course.use.started or course.use.written
 
 
 def _before(course: Course, other: Course) -> bool:
