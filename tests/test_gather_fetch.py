@@ -333,6 +333,14 @@ def test_medicine_that_is_only_referred_to_is_asked_for() -> None:
     assert found.unknown() == frozenset()
 
 
+def test_unusual_id_of_a_medicine_is_written_safely() -> None:
+    shelf = Shelf()
+    came = {"medicationRequests": bundle(referring("Medication/a\u2011b"))}
+    completed(shelf, all_but("medicationRequests") | came)
+
+    assert [query.target for query in shelf.asked.values()] == ["Medication/a%E2%80%91b"]
+
+
 def test_medicine_that_cannot_be_had_leaves_a_gap() -> None:
     shelf = Shelf({"Medication/m1": Pages((), "timeout", ("timeout",))})
     came = {"medicationRequests": bundle(referring("Medication/m1"))}
@@ -351,6 +359,7 @@ def test_medicine_that_cannot_be_had_leaves_a_gap() -> None:
         pytest.param("Medication/sent", {}, id="sent"),
         pytest.param("Substance/m1", {}, id="no-medication"),
         pytest.param("Medication/m1?_include=*", {}, id="search"),
+        pytest.param("https://x.example.org/fhir?x=/Medication/m1", {}, id="any-query"),
         pytest.param("Medication/a,b", {}, id="two"),
         pytest.param("Medication/..", {}, id="elsewhere"),
         pytest.param("", {}, id="empty"),
@@ -541,13 +550,19 @@ def test_known_client_has_its_own_server_read(
     assert ("Condition" in fhir.types_read) is listed
 
 
-def test_draft_that_refers_to_its_medicine_is_judged(
-    client: FlaskClient, fhir: FaultyFhir
-) -> None:
-    body = json.loads(REQUEST.read_bytes())
+def draft_that_refers() -> tuple[dict[str, Any], Any]:
+    """Return a call whose draft refers to Medication/m1, and the code that this has."""
+    body: dict[str, Any] = json.loads(REQUEST.read_bytes())
     (entry,) = body["context"]["draftOrders"]["entry"]
     code = entry["resource"].pop("medicationCodeableConcept")
     entry["resource"]["medicationReference"] = {"reference": "Medication/m1"}
+    return body, code
+
+
+def test_draft_that_refers_to_its_medicine_is_judged(
+    client: FlaskClient, fhir: FaultyFhir
+) -> None:
+    body, code = draft_that_refers()
     fhir.told["Medication"] = says({"resourceType": "Medication", "id": "m1", "code": code})
 
     answer: Any = client.post(SIGN, json=body | {"fhirServer": fhir.url}).json
@@ -597,10 +612,7 @@ def test_deep_nesting_is_refused_although_a_server_is_there(
 def test_medicine_that_comes_under_another_id_is_the_one_asked_for(
     client: FlaskClient, fhir: FaultyFhir
 ) -> None:
-    body = json.loads(REQUEST.read_bytes())
-    (entry,) = body["context"]["draftOrders"]["entry"]
-    code = entry["resource"].pop("medicationCodeableConcept")
-    entry["resource"]["medicationReference"] = {"reference": "Medication/m1"}
+    body, code = draft_that_refers()
     fhir.told["Medication"] = says({"resourceType": "Medication", "code": code})
 
     answer: Any = client.post(SIGN, json=body | {"fhirServer": fhir.url}).json
