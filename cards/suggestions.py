@@ -32,10 +32,6 @@ from cards.rulebook import Indicator, Rulebook, RulebookError
 from cards.trials import SPENT, TRIED_OR_ORDERED
 
 FILE = Path(__file__).with_name("suggestions.toml")
-# What is ordered for a risk or another illness, with or without back pain.
-_FOR_ANYONE = frozenset(
-    {"naloxone", "addiction-medicine", "liver-enzymes", "mood-screening", "behavioural-health"}
-)
 NEVER_REMOVED = frozenset({"buprenorphine"})  # abrupt stop harms
 NOT_REMOVED_WHEN_CONTINUED = frozenset(
     {"opioid-full-agonist", "opioid-mixed", "tramadol", "benzodiazepine"}
@@ -86,6 +82,7 @@ class Template:
     adds_reason: str = ""  # an update that says in words what the draft is for
     replaces: str = ""  # the class in use that a created order takes the place of
     service: ServiceTemplate | None = None
+    for_anyone: bool = False  # with or without back pain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +127,7 @@ def proposals(
 
 def _is_for(template: Template, case: Case) -> bool:
     """Tell whether a new order has its reason: what treats back pain needs a back pain."""
-    return template.does != "create" or template.id in _FOR_ANYONE or bool(case.view.back_pain)
+    return template.does != "create" or template.for_anyone or bool(case.view.back_pain)
 
 
 def _names(finding: Finding, case: Case) -> Iterable[str]:
@@ -392,6 +389,7 @@ def _template(id_: str, entry: Mapping[str, Any]) -> Template:
         regimens=regimens,
         days=entry.get("days"),
         adds_reason=entry.get("adds_reason", ""),
+        for_anyone=entry.get("for_anyone", False),
         replaces=entry.get("replaces", ""),
         service=_service(entry["service"]) if "service" in entry else None,
     )
