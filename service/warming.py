@@ -3,6 +3,7 @@
 from cards.examples import case_of
 from cards.rulebook import Rulebook
 from service.conformance import faults
+from service.envelope import quick_validator
 
 # Enough of an order to have its models built.
 ORDER = {
@@ -17,8 +18,9 @@ ORDER = {
 
 
 def warm_up(book: Rulebook) -> None:
-    """Decide one example of every rule, and judge one order."""
+    """Decide one example of every rule, judge one order, and build what checks every call."""
     for rule in book.rules:
         for example in rule.examples[:1]:
             rule.decide(case_of(rule, example["given"]))
     faults(ORDER)
+    quick_validator("hook-request")
