@@ -15,7 +15,7 @@ from cards.drug_classes import class_names, ingredients_of
 _TOKEN = re.compile(r"#\d|\d[\d,]*(?:\.\d+)?|\.\d+|[a-z]+|[%/(),.;:\n]")
 _UNITS = frozenset({"mg", "mcg", "g", "gm", "ml", "hr", "hour", "h", "per", "spray", "actuat"})
 # "Tylenol Extra Strength 500 mg"
-_STRENGTH_WORDS = frozenset({"extra", "regular", "double", "maximum", "max", "strength"})
+_STRENGTH_WORDS = frozenset({"extra", "regular", "strength"})
 _PASSED = frozenset({"/", "(", ")", ",", ".", "%"}) | _UNITS | _STRENGTH_WORDS
 _LONGEST_PHRASE = 5
 _DENIAL_REACH = 2

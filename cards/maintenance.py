@@ -5,10 +5,11 @@ from typing import Final
 
 from cards import oud
 from cards.case import Case
-from cards.chart import Amount, Fact, MedicationUse, Route
+from cards.chart import Amount, Dosage, Fact, MedicationUse, Route
 from cards.dosing import daily_mg, route_of
 from cards.medications import distinct, fact
 from cards.oud import METHADONE, BuprenorphineUse, ProductClass, treats_disorder
+from cards.relevance import stated_reasons
 
 BUPRENORPHINE: Final = "buprenorphine"
 STOPPED: Final = frozenset({"stopped", "cancelled"})
@@ -49,14 +50,22 @@ def is_treatment(case: Case) -> bool:
     if treats_disorder(case.use) or (renewed is not None and treats_disorder(renewed)):
         return True
     # Where no reason is told: for pain methadone is taken several times a day.
-    disorder = case.history.opioid_use_disorder.on_record
-    return renewed is not None and disorder and _is_daily_methadone(case.use)
+    unexplained = renewed is not None and not (*stated_reasons(case.order), *renewed.reasons)
+    disorder = case.history.opioid_use_disorder
+    return unexplained and disorder.on_record and _is_daily_methadone(case.use)
 
 
 def _is_daily_methadone(use: MedicationUse) -> bool:
-    times = [dosage.times_per_day for dosage in use.dosages]
-    daily = bool(times) and all(each is not None and each.high <= 1 for each in times)
-    return METHADONE in use.drug.ingredient_names and daily
+    return (
+        METHADONE in use.drug.ingredient_names
+        and bool(use.dosages)
+        and all(_is_daily(dosage) for dosage in use.dosages)
+    )
+
+
+def _is_daily(dosage: Dosage) -> bool:
+    times = dosage.times_per_day
+    return times is not None and times.high <= 1 and not dosage.as_needed
 
 
 def is_stopped_here(use: MedicationUse, case: Case) -> bool:

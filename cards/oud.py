@@ -197,8 +197,10 @@ def _from_problems(chart: Chart) -> Iterator[OpioidUseDisorder]:
 def _from_visit(chart: Chart) -> Iterator[OpioidUseDisorder]:
     """Yield what this visit is for: an unlisted disorder is one all the same."""
     visit = current_encounter(chart)
-    for reason in visit.reasons if visit else ():
-        if visit and reason.terms & _DISORDER:
+    if visit is None:
+        return
+    for reason in visit.reasons:
+        if reason.terms & _DISORDER:
             remitted = REMISSION in reason.terms
             term = REMISSION if remitted else OPIOID_USE_DISORDER
             status = OudStatus.REMISSION if remitted else OudStatus.ACTIVE

@@ -136,6 +136,8 @@ def _terms(codes: tuple[Code, ...], text: str) -> frozenset[str]:
     said, refining = index.written(text)
     terms = terms or index.with_unions(said - barred)
     refined = index.refining(terms, said | refining) - barred
+    if found:  # a code stands: only what a text named can become something else
+        refined = {name for name in refined if not index.sets[name].replaces}
     return (terms | index.with_unions(refined)) - index.replaced(refined)
 
 

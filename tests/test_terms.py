@@ -510,7 +510,15 @@ def test_remission_of_any_wording_is_not_the_active_disorder(text: str) -> None:
     assert said(text) == {"opioid-use-disorder-remission"}
 
 
-def test_code_of_the_active_disorder_outranks_a_text_that_tells_of_remission() -> None:
-    active = terms.concept((Code("icd10cm", "F11.20"),), "Opioid dependence, in remission")
+@pytest.mark.parametrize("code", [Code("icd10cm", "F11.20"), Code("snomed", "75544000")])
+def test_code_of_the_active_disorder_outranks_a_text_that_tells_of_remission(
+    code: Code,
+) -> None:
+    active = terms.concept((code,), "Opioid dependence, in remission")
 
     assert active.terms == {"opioid-use-disorder"}
+
+
+def test_failure_back_then_is_a_failure_and_failed_back_surgery_is_none() -> None:
+    assert "stopped-ineffective" in said("gabapentin failed back in 2024")
+    assert "stopped-ineffective" not in said("failed back surgery syndrome")
