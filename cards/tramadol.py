@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from cards.case import Case
-from cards.chart import Fact, Fires, Silent, Verdict
+from cards.chart import Fact, Fires, MedicationUse, Silent, Verdict
 from cards.circumstances import age, latest
 from cards.definitions import number
 from cards.dosing import daily_mg
-from cards.opioid_exposure import oud_decides
+from cards.opioid_exposure import after, oud_decides
 from cards.opioids import listed
 from cards.record import active_problems, dated_fact, problem_fact
 from cards.terms import known
@@ -48,10 +48,16 @@ def tramadol_label(case: Case) -> Verdict:
     risks = tuple(_risks(case))
     facts = tuple(risk for _, risk in risks)
     daily = daily_mg(case.use, TRAMADOL)
-    most, whom, why = _limit(case)
-    if daily is not None and daily.high > most:
-        words = {"dose": f"{daily.high:g}", "most": f"{most:g}", "whom": whom}
-        return Fires("dose", (*why, *facts), words, tuple(name for name, _ in risks))
+    if daily is not None:
+        most, whom, why = _limit(case)
+        beside = _beside(case)
+        dose = daily.high + sum(mg for _, mg in beside)
+        if dose > most:
+            words = {"dose": f"{dose:g}", "most": f"{most:g}", "whom": whom}
+            notes = tuple(name for name, _ in risks)
+            others = tuple(_dose_fact(use, mg) for use, mg in beside)
+            outcome = "dose" if daily.high > most else "dose-together"
+            return Fires(outcome, (*others, *why, *facts), words, notes)
     if not risks:
         return Silent("dose-unknown" if daily is None else "within-label")
     return Fires(risks[0][0], facts, notes=tuple(name for name, _ in risks[1:]))
@@ -82,6 +88,17 @@ def _limit(case: Case) -> tuple[float, str, tuple[Fact, ...]]:
         fact = dated_fact(filtration.reference, f"eGFR {filtration.value:g}", filtration.on)
         found.append((limits["renal_mg"], f"with an eGFR of {filtration.value:g}", (fact,)))
     return min(found, key=lambda one: one[0])
+
+
+def _beside(case: Case) -> tuple[tuple[MedicationUse, float], ...]:
+    """Return the other tramadol that stays or is ordered, with its highest mg a day."""
+    others = (use for use in after(case).uses if use is not case.use)
+    doses = ((use, daily_mg(use, TRAMADOL)) for use in others)
+    return tuple((use, dose.high) for use, dose in doses if dose)
+
+
+def _dose_fact(use: MedicationUse, mg: float) -> Fact:
+    return Fact(use.reference, f"{use.drug.label}, up to {mg:g} mg a day")
 
 
 def _risks(case: Case) -> Iterator[tuple[str, Fact]]:
