@@ -23,6 +23,7 @@ from cards.chart import (
     ServiceUse,
 )
 from cards.definitions import number
+from cards.dosing import daily_mg, days_with_refills, scheduled
 from cards.evaluation import Finding, evaluate, fill
 from cards.nonpharmacologic import MODALITIES
 from cards.policy import load_policy
@@ -172,11 +173,19 @@ def _update(template: Template, case: Case, words: Mapping[str, str]) -> Proposa
         return replace(proposal, days=template.days, adds_reason=template.adds_reason)
     if not template.regimens:
         return _previous_dose(template, case, words)
-    for ingredient, regimen in template.regimens.items():
-        if ingredient in case.drug.ingredient_names:
-            said = {**words, "ingredient": ingredient}
-            return replace(_on_draft(template, case, said), regimen=regimen)
-    return None
+    regimen = _regimen_for(case.drug, template.regimens)
+    if regimen is None:
+        return None
+    said = {**words, "medicine": product(regimen).label}
+    return replace(_on_draft(template, case, said), regimen=regimen)
+
+
+def _regimen_for(drug: Drug, regimens: Mapping[str, Regimen]) -> Regimen | None:
+    """Return the regimen of the same combination, else the one of an ingredient."""
+    names = drug.ingredient_names
+    same = (regimen for key, regimen in regimens.items() if names == set(key.split("/")))
+    among = (regimen for key, regimen in regimens.items() if key in names)
+    return next(same, None) or next(among, None)
 
 
 def _previous_dose(template: Template, case: Case, words: Mapping[str, str]) -> Proposal | None:
@@ -240,6 +249,8 @@ def _fits(book: Rulebook, case: Case, template: Template, proposal: Proposal) ->
         return False
     patient = _without(case.view.patient, template.replaces)
     order = _as_order(proposal.regimen, drug, _reasons(case, proposal), case)
+    if proposal.does == "update" and _is_as_ordered(case.use, order):
+        return False
     return _raises_nothing(book, patient, case, order)
 
 
@@ -325,6 +336,19 @@ def _as_order(regimen: Regimen, drug: Drug, reasons: tuple[Concept, ...], case: 
         categories=frozenset({"community"}),
     )
     return Order(reference=PROPOSED, medication=use)
+
+
+def _is_as_ordered(draft: MedicationUse, proposed: Order) -> bool:
+    """Say whether the draft already is what is proposed: product, dose, and not for longer."""
+    use = proposed.medication
+    if use is None or draft.drug.ingredients != use.drug.ingredients:
+        return False
+    name = use.drug.ingredients[0].name
+    same_dose = daily_mg(draft, name) == daily_mg(use, name)
+    if not same_dose or scheduled(draft) != scheduled(use):
+        return False
+    now, then = days_with_refills(draft), days_with_refills(use)
+    return now == then or (now is not None and then is not None and now < then)
 
 
 def _shortened(case: Case, days: float) -> Order:

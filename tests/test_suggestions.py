@@ -23,12 +23,12 @@ def chart_of(rule_id: str, **given: Any) -> Chart:
     return case_of(RULES[rule_id], given).chart
 
 
-def proposed(rule_id: str, chart: Chart) -> Mapping[str, Proposal]:
-    """Return what a rule's finding about the first order proposes at order-sign, by name."""
+def proposed(rule_id: str, chart: Chart, hook: str = "order-sign") -> Mapping[str, Proposal]:
+    """Return what a rule's finding about the first order proposes, by name."""
     patient, order = Assessment.of(chart), chart.drafts[0]
-    found = evaluate(BOOK, patient, "order-sign", (order,)).findings
+    found = evaluate(BOOK, patient, hook, (order,)).findings
     (finding,) = (one for one in found if one.rule.id == rule_id)
-    return {one.id: one for one in proposals(BOOK, patient, finding, "order-sign")}
+    return {one.id: one for one in proposals(BOOK, patient, finding, hook)}
 
 
 def of_code(rxnorm: str) -> Drug:
@@ -90,6 +90,45 @@ def test_limited_opioid_fits_the_phase(
         days,
         days * 4,
     )
+
+
+FIVE_FOR_THREE_DAYS = "1 tablet every 6 hours as needed, max 4 a day"
+
+
+def proposed_after_naproxen(drug: str, sig: str, days: int) -> Mapping[str, Proposal]:
+    """Return what is proposed about an opioid for acute pain that naproxen did not help."""
+    rule = "opioid-before-nsaid"
+    chart = chart_of(
+        rule,
+        order={"drug": drug, "sig": sig, "days": days, "reason": "back-pain-axial"},
+        problems=[{"is": "back-pain-axial", "onset": "-14d"}],
+        medications=[{**FAILED_NAPROXEN, "started": "-10d", "ended": "-2d"}],
+    )
+    return proposed(rule, chart, "order-select")
+
+
+def test_limited_opioid_keeps_what_the_opioid_is_combined_with() -> None:
+    drug = "oxycodone 10 mg / acetaminophen 325 mg oral tablet"
+    found = proposed_after_naproxen(drug, "1 tablet every 6 hours", 10)
+
+    assert found["limit-opioid"].label == (
+        "Change to oxycodone/acetaminophen 5/325 mg every 6 hours, 3 days"
+    )
+
+
+@pytest.mark.parametrize(
+    ("sig", "days", "expected"),
+    [
+        pytest.param(FIVE_FOR_THREE_DAYS, 3, [], id="as proposed"),
+        pytest.param(FIVE_FOR_THREE_DAYS, 2, [], id="shorter"),
+        pytest.param(FIVE_FOR_THREE_DAYS, 5, ["limit-opioid"], id="longer"),
+        pytest.param("1 tablet every 6 hours", 3, ["limit-opioid"], id="on schedule"),
+    ],
+)
+def test_draft_is_not_changed_to_what_it_is(sig: str, days: int, expected: list[str]) -> None:
+    found = proposed_after_naproxen("oxycodone 5 mg oral tablet", sig, days)
+
+    assert list(found) == expected
 
 
 def test_limited_opioid_is_not_proposed_while_the_phase_is_unknown() -> None:
