@@ -14,7 +14,7 @@ from cards.chart import Fires
 from cards.examples import case_of
 from cards.override_reasons import displays
 from cards.policy import load_policy
-from cards.rulebook import FOLDER, Rule, RulebookError, load_rulebook, placeholders, schema
+from cards.rulebook import FOLDER, Indicator, Rule, RulebookError, load_rulebook, placeholders, schema
 from cards.suggestions import load_templates
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +22,10 @@ BOOK = load_rulebook()
 MODAL = re.compile(r"\b(should|must|shall)\b", re.IGNORECASE)
 
 each_rule = pytest.mark.parametrize("rule", BOOK.rules, ids=lambda rule: rule.id)
+
+
+# Info at signing teaches clinicians to sign past it; these two say what nobody else will.
+INFO_AT_SIGNING = {"passive-modality", "data-incomplete"}
 
 
 class Recorded(dict[str, float]):
@@ -50,6 +54,14 @@ def test_every_outcome_has_an_example(rule: Rule) -> None:
     shown = {example["expect"] for example in rule.examples}
 
     assert shown == {*rule.fires, *rule.silent}
+
+
+@each_rule
+def test_nothing_less_than_a_warning_interrupts_signing(rule: Rule) -> None:
+    at_signing = {name: one.tiers.get("order-sign") for name, one in rule.fires.items()}
+
+    if rule.id not in INFO_AT_SIGNING:
+        assert [name for name, tier in at_signing.items() if tier is Indicator.INFO] == []
 
 
 @each_rule
