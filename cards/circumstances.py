@@ -191,20 +191,30 @@ def red_flags_by_term(chart: Chart, order: Order | None = None) -> Mapping[str, 
 
 def pregnancy(chart: Chart) -> Pregnancy | None:
     """Return the present pregnancy, and its length as coded weeks or a due date tell it."""
-    fact: Fact | None = None
-    weeks: float | None = None
+    signs = tuple(_signs_of_pregnancy(chart))
+    if not signs:
+        return None
+    weeks = (weeks for _, weeks in signs if weeks)
+    return Pregnancy(signs[0][0], next(weeks, None))
+
+
+def _signs_of_pregnancy(chart: Chart) -> Iterator[tuple[Fact, float | None]]:
+    today = chart.today
     for problem in active_problems(chart, (PREGNANCY,)):
         began = start(problem)
-        if began is None or is_recent(began, chart.today, 7 * _LONGEST_WEEKS):
-            fact = fact or problem_fact(problem, PREGNANCY)
-            weeks = weeks or _coded_weeks(problem, chart.today)
+        if began is None or is_recent(began, today, 7 * _LONGEST_WEEKS):
+            coded_on = problem.recorded or (today if of_this_visit(problem, chart) else None)
+            weeks = _coded_weeks(problem.concept, coded_on, today)
+            yield problem_fact(problem, PREGNANCY), weeks
+    for reason, reference, whose in _reasons(None, chart):
+        if PREGNANCY in reason.terms and not _is_doubted(reason):
+            weeks = _coded_weeks(reason, today, today)
+            yield reason_fact(reference, PREGNANCY, whose), weeks
     for seen in chart.measurements:
         if PREGNANCY in seen.concept.terms:
-            told = _told_weeks(seen, chart.today)
-            if told or _says_pregnant(seen, chart.today):
-                fact = fact or dated_fact(seen.reference, title(PREGNANCY), seen.on)
-                weeks = weeks or told
-    return Pregnancy(fact, weeks) if fact else None
+            told = _told_weeks(seen, today)
+            if told or _says_pregnant(seen, today):
+                yield dated_fact(seen.reference, title(PREGNANCY), seen.on), told
 
 
 def _is_supplied(use: MedicationUse) -> bool:
@@ -370,14 +380,14 @@ def _flagged_age(chart: Chart) -> Iterator[tuple[str, Fact]]:
         yield "age", Fact("Patient", f"new back pain at {years} years of age")
 
 
-def _coded_weeks(problem: Problem, today: date) -> float | None:
-    """Return the weeks that a Z3A code gave when it was recorded, counted on to today."""
-    if problem.recorded is None:
+def _coded_weeks(concept: Concept, on: date | None, today: date) -> float | None:
+    """Return the weeks that a Z3A code gave on the day it was recorded, counted on to today."""
+    if on is None:
         return None
-    for code in problem.concept.codes:
+    for code in concept.codes:
         match = _GESTATION.fullmatch(code.value) if code.system == "icd10cm" else None
         if match and _LEAST_GESTATION <= int(match[1]) <= _MOST_GESTATION:
-            return _possible(int(match[1]) + (today - problem.recorded).days / 7)
+            return _possible(int(match[1]) + (today - on).days / 7)
     return None
 
 

@@ -4,24 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from cards import terms
 from service.errors import Issue, UnknownService
 
 # Of CDS Hooks. 2.0.1 is what every client reads; the field itself came with 3.0.
 PROTOCOL_VERSION = "2.0.1"
 
-# What rules read of the laboratory and the questionnaires, by LOINC code.
-_OBSERVATIONS = {
-    "eGFR": ("98979-8", "62238-1", "33914-3", "48642-3"),
-    "creatinine": ("2160-0",),
-    "ALT": ("1742-6",),
-    "AST": ("1920-8",),
-    "PHQ-2": ("55758-7",),
-    "PHQ-9": ("44261-6",),
-    "GAD-7": ("70274-6",),
-    "pain 0-10": ("72514-3",),
-    "PEG": ("91147-9",),
-    "STarT Back": ("91351-7",),
-}
+# What rules read of the laboratory and the questionnaires. Weight and blood pressure are left
+# out: measured every hour, they would fill the page, and eGFR mostly serves in their place.
+_OBSERVATIONS = (
+    *("egfr", "creatinine", "alt", "ast", "pregnancy", "pain-score", "peg", "start-back"),
+    *("phq-2", "phq-9", "gad-7", "risk-screen"),
+)
 
 
 def _history(resource_type: str) -> str:
@@ -30,7 +24,7 @@ def _history(resource_type: str) -> str:
 
 
 def _observations() -> str:
-    codes = [code for group in _OBSERVATIONS.values() for code in group]
+    codes = (code for name in _OBSERVATIONS for code in terms.codes(name)["loinc"])
     return _history("Observation") + "&code=" + ",".join(f"http://loinc.org|{c}" for c in codes)
 
 

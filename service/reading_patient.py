@@ -1,5 +1,6 @@
 """The person and what is known: patient, user, visits, problems, values, allergies."""
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date
 from itertools import chain
@@ -44,6 +45,10 @@ from service.references import (
 
 _RECORDED = ("recordedDate", "assertedDate", "dateRecorded", "dateAsserted")
 _SAID = ("valueCodeableConcept", "valueString", "valueDateTime")
+# "45", "<15 mL/min/1.73 m2", ">60"; a limit stands for the value: it is the nearest known.
+_AMOUNT = re.compile(
+    r"[<>\u2264\u2265]?=?\s*(\d{1,6}(?:\.\d{1,6})?)((?:\s*[a-zA-Z/%].{0,40})?)"
+)
 _VOID = frozenset({"entered-in-error", "cancelled"})
 # What says only how a treatment went: as a problem it tells nothing.
 _REASONS_ONLY = frozenset(
@@ -122,18 +127,18 @@ def _read_value(
     """Read the value of an observation or a component; none is no measurement."""
     measured = first_object(part.get("valueQuantity"))
     said = coded(next((part[name] for name in _SAID if part.get(name)), None))
-    value = number(measured.get("value"))
+    value, unit = number(measured.get("value")), unit_of(measured)
     if value is None:
         value = number(part.get("valueInteger"))
-    if value is None:
-        value = number(said.text)
+    if value is None and (amount := _AMOUNT.fullmatch(said.text)):
+        value, unit = number(amount[1]), amount[2].strip().lower()
     if value is None and not said.codes and not said.text:
         return None
     return Measurement(
         reference=ref,
         concept=meaning,
         value=value,
-        unit=unit_of(measured),
+        unit=unit,
         on=_measured_on(whole),
         text=said.text,
     )

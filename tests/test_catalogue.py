@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from cards import terms
 from service.catalogue import HOOKS, PREFETCH, SERVICES, discovery, find
 from service.envelope import validator
 from service.errors import UnknownService
@@ -45,8 +46,24 @@ def test_history_is_asked_for_in_all_statuses_and_large_pages() -> None:
 def test_observations_are_asked_for_by_loinc_code() -> None:
     query = PREFETCH["observations"].partition("&code=")[2]
 
-    assert query.startswith("http://loinc.org|98979-8,http://loinc.org|62238-1,")
     assert all(re.fullmatch(r"http://loinc\.org\|\d+-\d", code) for code in query.split(","))
+
+
+@pytest.mark.parametrize(
+    "name",
+    sorted(
+        {"egfr", "creatinine", "alt", "ast", "pregnancy", "pain-score", "peg", "start-back"}
+        | {"phq-2", "phq-9", "gad-7", "risk-screen"}
+    ),
+)
+def test_every_code_of_a_value_that_rules_read_is_asked_for(name: str) -> None:
+    asked = PREFETCH["observations"].partition("&code=")[2].split(",")
+
+    assert {f"http://loinc.org|{code}" for code in terms.codes(name)["loinc"]} <= set(asked)
+
+
+def test_the_longest_query_stays_below_what_servers_take() -> None:
+    assert max(map(len, PREFETCH.values())) < 2000  # characters
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.id)

@@ -597,6 +597,23 @@ OBSERVED = Fact("Observation/1", f"{title('pregnancy')}, 2026-02-23")
             id="coded weeks, counted on",
         ),
         pytest.param(
+            chart(
+                problem(
+                    concept("pregnancy", code="Z3A.28"),
+                    encounter="Encounter/1",
+                    encounter_diagnosis=True,
+                ),
+                encounters=(visit(),),
+            ),
+            (Fact("Condition/1", f"{title('pregnancy')} (Z3A.28), on record"), 28.0),
+            id="coded at this visit",
+        ),
+        pytest.param(
+            chart(encounters=(visit(concept("pregnancy", code="Z3A.31")),)),
+            (Fact("Encounter/1", f"{title('pregnancy')}, the reason for this visit"), 31.0),
+            id="the visit is for it",
+        ),
+        pytest.param(
             chart(problem(concept("pregnancy", code="Z3A.00"), recorded=ago(14))),
             (
                 Fact(
@@ -633,6 +650,10 @@ def test_pregnancy_is_on_record(record: Chart, expected: tuple[Fact, float | Non
         pytest.param(chart(measurements=(dated(text="Not pregnant"),)), id="not pregnant"),
         pytest.param(chart(measurements=(dated(text="2025-06-01"),)), id="due date passed"),
         pytest.param(chart(measurements=(dated(value=3, unit="mIU/mL"),)), id="a hormone"),
+        pytest.param(
+            chart(encounters=(visit(Concept(text="r/o pregnancy", terms=PREGNANT.terms)),)),
+            id="only asked at this visit",
+        ),
         pytest.param(chart(), id="nothing"),
     ],
 )

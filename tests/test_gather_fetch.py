@@ -86,7 +86,7 @@ def test_everything_is_asked_for_as_the_templates_say() -> None:
         "procedures": "Procedure?patient=p&_count=200",
         "serviceRequests": "ServiceRequest?patient=p&_count=200",
     }
-    assert codes.startswith("http://loinc.org%7C98979-8,http://loinc.org%7C62238-1,")
+    assert codes.startswith("http://loinc.org%7C33914-3,http://loinc.org%7C48642-3,")
     kinds = {key: query.kind for key, query in shelf.asked.items()}
     assert kinds == dict.fromkeys(SERVICE.prefetch, "Bundle") | {
         "patient": "Patient",

@@ -14,7 +14,15 @@ from cards.chart import Fires
 from cards.examples import case_of
 from cards.override_reasons import displays
 from cards.policy import load_policy
-from cards.rulebook import FOLDER, Indicator, Rule, RulebookError, load_rulebook, placeholders, schema
+from cards.rulebook import (
+    FOLDER,
+    Indicator,
+    Rule,
+    RulebookError,
+    load_rulebook,
+    placeholders,
+    schema,
+)
 from cards.suggestions import load_templates
 
 ROOT = Path(__file__).parent.parent
