@@ -30,6 +30,7 @@ from cards.policy import load_policy
 from cards.record import is_recent
 from cards.relevance import back_pain
 from cards.rulebook import Indicator, Rulebook, RulebookError
+from cards.sig import PRODUCT_UNITS
 from cards.trials import SPENT, TRIED_OR_ORDERED
 
 FILE = Path(__file__).with_name("suggestions.toml")
@@ -39,6 +40,13 @@ NOT_REMOVED_WHEN_CONTINUED = frozenset(
 )
 PENDING_OR_DONE = frozenset({"active", "draft", "on-hold", "booked", "completed"})
 PROPOSED = "MedicationRequest/proposed"
+_OFTEN = {
+    1: "once daily",
+    2: "twice daily",
+    3: "three times daily",
+    4: "four times daily",
+    6: "six times daily",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +202,10 @@ def _previous_dose(template: Template, case: Case, words: Mapping[str, str]) -> 
         use
         for use in case.history.in_use
         if use.drug.ingredient_names == case.drug.ingredient_names
+        and use.drug.extended == case.drug.extended
     ]
-    regimens = {regimen for use in same if (regimen := _regimen_of(use))}
+    days = case.use.supply_days
+    regimens = {regimen for use in same if (regimen := _regimen_of(use, days))}
     if len(regimens) != 1 or len({use.drug.code for use in same}) != 1:
         return None
     (regimen,) = regimens
@@ -204,22 +214,29 @@ def _previous_dose(template: Template, case: Case, words: Mapping[str, str]) -> 
     return replace(_on_draft(template, case, said), regimen=regimen)
 
 
-def _regimen_of(use: MedicationUse) -> Regimen | None:
+def _regimen_of(use: MedicationUse, days: float | None) -> Regimen | None:
+    """Return how a medicine is taken now, for so many days."""
     if len(use.dosages) != 1 or use.drug.identified is not Identified.CODE or not use.drug.code:
         return None
     (dosage,) = use.dosages
     amount, times = dosage.amount, dosage.times_per_day
     if amount is None or times is None or amount.low != amount.high or times.low != times.high:
         return None
+    if (often := _OFTEN.get(times.low)) is None:
+        return None
     unit = amount.unit or use.drug.form
+    counted = f"{unit}s" if unit in PRODUCT_UNITS and amount.low > 1 else unit
+    needed = " as needed" if dosage.as_needed else ""
     return Regimen(
         rxnorm=use.drug.code,
         name=use.drug.name,
-        sig=f"{amount.low:g} {unit} {times.low:g} times a day",
+        sig=f"{amount.low:g} {counted} {often}{needed}",
         route=use.route.value,
         unit=unit,
         amount=amount.low,
         times=times.low,
+        as_needed=dosage.as_needed,
+        days=days,
     )
 
 

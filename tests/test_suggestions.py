@@ -143,30 +143,43 @@ def test_limited_opioid_is_not_proposed_before_other_treatment() -> None:
     assert list(proposed(START, replace(chart, medications=()))) == ["delete-order"]
 
 
-def test_dose_in_use_is_proposed_without_the_strength_of_the_draft() -> None:
+def escalated(drug: str, in_use: Drug, sig: str) -> Mapping[str, Proposal]:
+    """Return what is proposed about an order on top of an opioid that is in use."""
     rule = "opioid-dose-escalation"
     chart = chart_of(
         rule,
         order={
-            "drug": "oxycodone 10 mg / acetaminophen 325 mg oral tablet",
+            "drug": drug,
             "sig": "1 tablet every 6 hours",
             "reason": "back-pain-axial",
+            "days": 10,
         },
-        medications=[
-            {
-                "drug": "oxycodone 5 mg / acetaminophen 325 mg oral tablet",
-                "sig": "1 tablet every 6 hours",
-                "started": "-200d",
-            }
-        ],
+        medications=[{"drug": in_use.name, "sig": sig, "started": "-200d"}],
         problems=[{"is": "chronic-back-pain", "onset": "-2y"}],
     )
     (taken,) = chart.medications
-    chart = replace(chart, medications=(replace(taken, drug=of_code("1049221")),))
+    return proposed(rule, replace(chart, medications=(replace(taken, drug=in_use),)))
 
-    assert proposed(rule, chart)["previous-dose"].label == (
-        "Keep the current dose of oxycodone/acetaminophen"
+
+def test_dose_in_use_is_proposed_as_it_is_taken() -> None:
+    drug = "oxycodone 10 mg / acetaminophen 325 mg oral tablet"
+    found = escalated(drug, of_code("1049221"), "1 tablet every 6 hours as needed")
+
+    # Without the strength of the draft, which is another one.
+    assert found["previous-dose"].label == "Keep the current dose of oxycodone/acetaminophen"
+    regimen = found["previous-dose"].regimen
+    assert regimen
+    assert (regimen.sig, regimen.as_needed, regimen.days) == (
+        "1 tablet four times daily as needed",
+        True,
+        10,
     )
+
+
+def test_draft_of_immediate_release_is_not_changed_to_the_extended_release_in_use() -> None:
+    found = escalated("tramadol 50 mg oral tablet", of_code("833711"), "1 tablet daily")
+
+    assert list(found) == ["pain-specialist", "multidisciplinary-rehab"]
 
 
 RENAL = "gabapentinoid-renal"
