@@ -13,6 +13,7 @@ from cards.record import (
     current_encounter,
     dated_fact,
     is_active,
+    is_doubted,
     is_recent,
     is_tentative,
     of_this_visit,
@@ -21,6 +22,7 @@ from cards.record import (
     reason_fact,
     stands,
     start,
+    voices_doubt,
 )
 from cards.relevance import acuity, stated_reasons
 from cards.terms import concept, known, title
@@ -80,9 +82,6 @@ _EVERY_FLAG = frozenset(_FLAGS)
 _INJURIES = (MAJOR_TRAUMA, TRAUMA, FALLS)
 _SEEN = re.compile(r"^(present|positive|yes|true|abnormal|detected|pregnant)\b")
 
-_DOUBT = re.compile(
-    r"(?<!no )(?<!low )\b(?:r/o\b|rule out\b|suspect|suspici|concern for\b|possible\b)|\?"
-)
 _SUSPICIONS: Mapping[str, re.Pattern[str]] = {
     known(term): re.compile(pattern)
     for term, pattern in {
@@ -207,7 +206,7 @@ def _signs_of_pregnancy(chart: Chart) -> Iterator[tuple[Fact, float | None]]:
             weeks = _coded_weeks(problem.concept, coded_on, today)
             yield problem_fact(problem, PREGNANCY), weeks
     for reason, reference, whose in _reasons(None, chart):
-        if PREGNANCY in reason.terms and not _is_doubted(reason):
+        if PREGNANCY in reason.terms and not is_doubted(reason):
             weeks = _coded_weeks(reason, today, today)
             yield reason_fact(reference, PREGNANCY, whose), weeks
     for seen in chart.measurements:
@@ -237,7 +236,7 @@ def _reasons(order: Order | None, chart: Chart) -> Iterator[tuple[Concept, str, 
 def _exempt_reason(order: Order, chart: Chart) -> Iterator[Fact]:
     for reason, reference, whose in _reasons(order, chart):
         term = _first(_EXEMPTIONS, reason.terms)
-        if term and not _is_doubted(reason) and not _is_known_as_old(term, chart):
+        if term and not is_doubted(reason) and not _is_known_as_old(term, chart):
             yield reason_fact(reference, term, whose)
 
 
@@ -288,10 +287,6 @@ def _is_known_as_old(term: str, chart: Chart) -> bool:
     )
 
 
-def _is_doubted(reason: Concept) -> bool:
-    return not reason.codes and bool(_DOUBT.search(reason.text.lower()))
-
-
 def _first(order: Iterable[str], terms: frozenset[str]) -> str | None:
     return next((term for term in order if term in terms), None)
 
@@ -332,7 +327,7 @@ def _flagged_wording(order: Order | None) -> Iterator[tuple[str, Fact]]:
 
 
 def _suspected(text: str) -> Iterator[str]:
-    if _DOUBT.search(text):
+    if voices_doubt(text):
         yield from (term for term, pattern in _SUSPICIONS.items() if pattern.search(text))
 
 

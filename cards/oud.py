@@ -22,6 +22,7 @@ from cards.medications import in_use, last_date
 from cards.record import (
     current_encounter,
     dated_fact,
+    is_doubted,
     is_recent,
     is_tentative,
     problem_fact,
@@ -204,7 +205,8 @@ def _from_visit(chart: Chart) -> Iterator[OpioidUseDisorder]:
             remitted = REMISSION in reason.terms
             term = REMISSION if remitted else OPIOID_USE_DISORDER
             status = OudStatus.REMISSION if remitted else OudStatus.ACTIVE
-            yield OpioidUseDisorder(status, reason_fact(visit.reference, term, "this visit"))
+            fact = reason_fact(visit.reference, term, "this visit")
+            yield OpioidUseDisorder(status, fact, is_doubted(reason))
 
 
 def _is_remitted(problem: Problem) -> bool:

@@ -10,6 +10,9 @@ from cards.terms import title
 _GOING_ON = frozenset({"recurrence", "relapse"})
 _VOID = frozenset({"refuted", "entered-in-error"})
 _TENTATIVE = frozenset({"unconfirmed", "provisional", "differential"})
+_DOUBT = re.compile(
+    r"(?<!no )(?<!low )\b(?:r/o\b|rule out\b|suspect|suspici|concern for\b|possible\b)|\?"
+)
 _ICD10CM = re.compile(r"[A-Z]\d[0-9A-Z](\.[0-9A-Z]{1,4})?")
 
 
@@ -26,7 +29,17 @@ def is_active(problem: Problem) -> bool:
 
 def is_tentative(problem: Problem) -> bool:
     """Say whether the diagnosis is only being considered; it counts half."""
-    return problem.verification in _TENTATIVE
+    return problem.verification in _TENTATIVE or is_doubted(problem.concept)
+
+
+def is_doubted(concept: Concept) -> bool:
+    """Say whether it is only text, and the text says "possible", "r/o" or the like."""
+    return not concept.codes and voices_doubt(concept.text)
+
+
+def voices_doubt(text: str) -> bool:
+    """Say whether the text speaks of a suspicion, and not of a low or absent one."""
+    return bool(_DOUBT.search(text.lower()))
 
 
 def problems_of(chart: Chart, terms: Iterable[str]) -> tuple[Problem, ...]:

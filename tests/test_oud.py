@@ -446,6 +446,14 @@ def test_disorder_that_is_only_the_reason_for_the_visit_is_one() -> None:
     assert opioid_use_disorder(seen_for(BACK)).status is OudStatus.NONE
 
 
+def test_disorder_that_is_only_suspected_in_words_is_provisional() -> None:
+    suspected = Concept(text="possible OUD", terms=frozenset({"opioid-use-disorder"}))
+    listed = Problem(reference="Condition/1", concept=suspected, clinical="active")
+
+    assert opioid_use_disorder(seen_for(suspected)).provisional
+    assert opioid_use_disorder(Chart(today=TODAY, problems=(listed,))).provisional
+
+
 @pytest.mark.parametrize(
     ("sig", "expected"),
     [

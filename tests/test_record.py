@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from cards.chart import Chart, Concept, Problem
-from cards.record import active_problems, problems_of
+from cards.chart import Chart, Code, Concept, Problem
+from cards.record import active_problems, is_doubted, problems_of
 
 ULCER = frozenset({"gi-ulcer"})
 BLEEDING_ULCER = frozenset({"gi-ulcer", "gi-bleed"})
@@ -51,3 +51,20 @@ def test_resolved_problem_is_not_active() -> None:
 
 def test_problems_are_grouped_once() -> None:
     assert CHART.problems_by_term is CHART.problems_by_term
+
+
+@pytest.mark.parametrize(
+    ("codes", "text", "expected"),
+    [
+        pytest.param((), "possible fracture", True, id="possible"),
+        pytest.param((), "R/O abscess", True, id="rule-out"),
+        pytest.param((), "fracture?", True, id="question"),
+        pytest.param((), "low suspicion for fracture", False, id="hardly"),
+        pytest.param((), "fracture", False, id="stated"),
+        pytest.param((Code("icd10cm", "S32.0"),), "r/o fracture", False, id="coded"),
+    ],
+)
+def test_what_text_only_suspects_is_doubted(
+    codes: tuple[Code, ...], text: str, expected: bool
+) -> None:
+    assert is_doubted(Concept(codes, text)) is expected
