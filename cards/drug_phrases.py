@@ -12,11 +12,11 @@ from cards import drug_names, drug_table
 from cards.chart import Ingredient, Route
 from cards.drug_classes import class_names, ingredients_of
 
-_TOKEN = re.compile(r"#\d|\d[\d,]*(?:\.\d+)?|\.\d+|[a-z]+|[%/(),.;:\n]")
+_TOKEN = re.compile(r"(?:#|\bno\.) ?\d(?![\d.])|\d[\d,]*(?:\.\d+)?|\.\d+|[a-z]+|[%/(),.;:\n]")
 _UNITS = frozenset({"mg", "mcg", "g", "gm", "ml", "hr", "hour", "h", "per", "spray", "actuat"})
-# "Tylenol Extra Strength 500 mg"
-_STRENGTH_WORDS = frozenset({"extra", "regular", "strength"})
-_PASSED = frozenset({"/", "(", ")", ",", ".", "%"}) | _UNITS | _STRENGTH_WORDS
+# "Tylenol Extra Strength 500 mg", "morphine (preservative free) 4 mg"
+_PRODUCT_WORDS = frozenset({"extra", "regular", "strength", "pf", "preservative", "free"})
+_PASSED = frozenset({"/", "(", ")", ",", ".", "%"}) | _UNITS | _PRODUCT_WORDS
 _LONGEST_PHRASE = 5
 _DENIAL_REACH = 2
 
@@ -62,7 +62,12 @@ class Run(NamedTuple):
 
 
 def _words(text: str) -> list[str]:
-    return _TOKEN.findall(text.lower())
+    return list(map(_word, _TOKEN.findall(text.lower())))
+
+
+def _word(token: str) -> str:
+    """Write "No. 3" as "#3"."""
+    return f"#{token[-1]}" if token.startswith(("#", "no.")) else token
 
 
 @cache
@@ -124,7 +129,7 @@ def _abbreviated() -> Iterator[tuple[str, Phrase]]:
 
 
 def _tokens(text: str) -> list[_Token]:
-    return [_Token(m[0], m.start(), m.end()) for m in _TOKEN.finditer(text)]
+    return [_Token(_word(m[0]), m.start(), m.end()) for m in _TOKEN.finditer(text)]
 
 
 def _hits(tokens: Sequence[_Token]) -> list[Hit]:

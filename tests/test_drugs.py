@@ -303,6 +303,11 @@ def test_case_and_stops_do_not_matter(word: str) -> None:
         ("Norco 5/325", "hydrocodone/acetaminophen 5/325 mg", Route.ORAL),
         ("acetaminophen-codeine 300-30 mg", "codeine/acetaminophen 30/300 mg", Route.ORAL),
         ("Tylenol #3", "codeine/acetaminophen 30/300 mg", Route.ORAL),
+        ("Tylenol No. 3", "codeine/acetaminophen 30/300 mg", Route.ORAL),
+        ("Tylenol-Codeine No.3", "codeine/acetaminophen 30/300 mg", Route.ORAL),
+        ("Tylenol-Codeine No.3 300-30 mg", "codeine/acetaminophen 30/300 mg", Route.ORAL),
+        ("Tylenol w/ codeine #4", "codeine/acetaminophen 60/300 mg", Route.ORAL),
+        ("morphine PF injection 4 mg", "morphine 4 mg injection", Route.INJECTION),
         (
             "buprenorphine-naloxone 8-2 mg SL film",
             "buprenorphine/naloxone 8/2 mg film",
