@@ -232,6 +232,8 @@ def test_other_words_are_not_back_pain(text: str) -> None:
         ("Encounter for antineoplastic chemotherapy", "cancer"),
         ("Closed fracture of neck of femur", "fracture"),
         ("opioid use disorder, not in remission", "opioid-use-disorder"),
+        ("ESRD on HD", "dialysis"),
+        ("ESRD s/p kidney transplant", "chronic-kidney-disease"),
     ],
 )
 def test_text_names_a_set(text: str, name: str) -> None:
@@ -242,6 +244,7 @@ def test_text_names_a_set(text: str, name: str) -> None:
     ("text", "name"),
     [
         ("fracture ruled out", "fracture"),
+        ("ESRD s/p kidney transplant", "dialysis"),
         ("no fever, chills or weight loss", "weight-loss"),
         ("negative for malignancy", "cancer"),
         ("family history of breast cancer", "cancer"),
