@@ -29,8 +29,10 @@ from cards.terms import concept, known, title
 
 CANCER = known("cancer")
 CANCER_HISTORY = known("cancer-history")
+FEVER = known("fever")
 PREGNANCY = known("pregnancy")
 SURGERY = known("surgery")
+TEMPERATURE = known("body-temperature")
 TRAUMA = known("trauma")
 MAJOR_TRAUMA = known("major-trauma")
 FRACTURE = known("fracture")
@@ -97,6 +99,7 @@ _SUSPICIONS: Mapping[str, re.Pattern[str]] = {
 _TERM_WEEKS = 40
 _LONGEST_WEEKS = 43  # an entry older than any pregnancy was not closed when it ended
 _GESTATION = re.compile(r"Z3A\.?(\d\d)")
+_LEAST_FAHRENHEIT = 80  # no living patient is that warm in Celsius, or that cold in Fahrenheit
 _LEAST_GESTATION, _MOST_GESTATION = 8, 42  # Z3A.00 and .01 say no week, .49 an open one
 
 
@@ -180,6 +183,7 @@ def red_flags_by_term(chart: Chart, order: Order | None = None) -> Mapping[str, 
         *_flagged_reasons(chart, order),
         *_flagged_wording(order),
         *_flagged_findings(chart),
+        *_flagged_temperatures(chart),
         *_flagged_medicines(chart),
         *_flagged_age(chart),
     ):
@@ -339,6 +343,18 @@ def _flagged_findings(chart: Chart) -> Iterator[tuple[str, Fact]]:
         recent = seen.on is not None and is_recent(seen.on, chart.today, days)
         if term and recent and _SEEN.match(seen.text.strip().lower()):
             yield term, dated_fact(seen.reference, title(term), seen.on)
+
+
+def _flagged_temperatures(chart: Chart) -> Iterator[tuple[str, Fact]]:
+    fever, days = number("red_flag.fever_celsius"), number("red_flag.fever_days")
+    for seen in chart.measurements:
+        if TEMPERATURE not in seen.concept.terms or seen.value is None or seen.on is None:
+            continue
+        fahrenheit = seen.value >= _LEAST_FAHRENHEIT
+        celsius = (seen.value - 32) / 1.8 if fahrenheit else seen.value
+        if celsius >= fever and is_recent(seen.on, chart.today, days):
+            words = f"temperature {celsius:.1f} \N{DEGREE SIGN}C"
+            yield FEVER, dated_fact(seen.reference, words, seen.on)
 
 
 def _flagged_medicines(chart: Chart) -> Iterator[tuple[str, Fact]]:

@@ -483,6 +483,35 @@ def ordered(text: str = "MRI lumbar spine", notes: str = "") -> Order:
 
 
 @pytest.mark.parametrize(
+    ("value", "unit", "days", "expected"),
+    [
+        pytest.param(
+            38.6, "cel", 1, "temperature 38.6 \N{DEGREE SIGN}C, 2026-03-01", id="celsius"
+        ),
+        pytest.param(
+            101.3, "[degf]", 0, "temperature 38.5 \N{DEGREE SIGN}C, 2026-03-02", id="fahrenheit"
+        ),
+        pytest.param(37.4, "cel", 0, None, id="warm"),
+        pytest.param(98.6, "", 0, None, id="normal without a unit"),
+        pytest.param(39.2, "cel", 9, None, id="last week"),
+    ],
+)
+def test_measured_fever_is_a_red_flag(
+    value: float, unit: str, days: int, expected: str | None
+) -> None:
+    measured = Measurement(
+        reference="Observation/1",
+        concept=concept("body-temperature"),
+        value=value,
+        unit=unit,
+        on=ago(days),
+    )
+    facts = (Fact("Observation/1", expected),) if expected else ()
+
+    assert red_flags(chart(measurements=(measured,))) == facts
+
+
+@pytest.mark.parametrize(
     ("order", "flag"),
     [
         pytest.param(ordered("MRI lumbar spine, trauma"), "trauma", id="name of the order"),
