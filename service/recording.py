@@ -84,7 +84,8 @@ class Records:
         self, answered: Answered, body: Mapping[str, Any], client: Client
     ) -> Iterator[IssuedCard]:
         request = answered.request
-        patient = self._store.patient_key(client.name, request.patient_id)
+        tenant = client.tenant or ""
+        patient = self._store.patient_key(client.name, tenant, request.patient_id)
         rulebook = body["extension"][EVALUATION]["rulebook"]
         now = self._now()
         for plan, card in zip(answered.plans, body["cards"], strict=True):
@@ -98,7 +99,7 @@ class Records:
                 hook_instance=request.instance,
                 rulebook_version=rulebook,
                 client=client.name,
-                tenant=client.tenant or "",
+                tenant=tenant,
                 issued_at=now,
                 patient_key=patient,
                 suggestions=tuple(made["uuid"] for made in card.get("suggestions", ())),

@@ -132,15 +132,15 @@ class Purged:
     used_tokens: int
 
 
-def patient_key(secret: bytes, client: str, patient_id: str) -> str:
-    """Return the HMAC-SHA256 of a patient of a client; empty without a secret.
+def patient_key(secret: bytes, client: str, tenant: str, patient_id: str) -> str:
+    """Return the HMAC-SHA256 of a patient of a client's tenant; empty without a secret.
 
     A hash without a secret could be undone by trying every number.
     """
     if not secret:
         return ""
-    message = f"{len(client)}:{client}{patient_id}".encode(errors="replace")
-    return hmac.new(secret, message, hashlib.sha256).hexdigest()
+    message = f"{len(client)}:{client}{len(tenant)}:{tenant}{patient_id}"
+    return hmac.new(secret, message.encode(errors="replace"), hashlib.sha256).hexdigest()
 
 
 class Store:
@@ -161,9 +161,9 @@ class Store:
         self._tokens_from = datetime.min.replace(tzinfo=UTC)
         call_after_fork(self._forget_connections)
 
-    def patient_key(self, client: str, patient_id: str) -> str:
+    def patient_key(self, client: str, tenant: str, patient_id: str) -> str:
         """Return the keyed hash under which a patient's cards are stored."""
-        return patient_key(self._secret, client, patient_id)
+        return patient_key(self._secret, client, tenant, patient_id)
 
     def upgrade(self) -> str:
         """Create or migrate the tables, one process at a time; return the revision."""

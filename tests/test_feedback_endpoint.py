@@ -159,7 +159,7 @@ def test_patient_is_stored_as_a_keyed_hash(
 
     kept = b"".join(part.read_bytes() for part in file.parent.glob(f"{file.name}*"))
     assert b"Qwertzuiop" not in kept
-    assert store.patient_key("unauthenticated", "Qwertzuiop").encode() in kept
+    assert store.patient_key("unauthenticated", "", "Qwertzuiop").encode() in kept
 
 
 def test_nothing_is_stored_when_nothing_is_said(client: FlaskClient, store: Store) -> None:

@@ -570,11 +570,13 @@ def test_an_error_does_not_carry_the_row(store: Store) -> None:
 
 
 def test_a_patient_is_stored_as_a_hash_that_needs_the_secret() -> None:
-    key = patient_key(SECRET, "ehr", "pt-0417")
+    key = patient_key(SECRET, "ehr", "clinic", "pt-0417")
 
     assert len(key) == 64
-    assert key == patient_key(SECRET, "ehr", "pt-0417")
-    assert key != patient_key(SECRET + b"!", "ehr", "pt-0417")
-    assert key != patient_key(SECRET, "ehrp", "t-0417")
-    assert patient_key(b"", "ehr", "pt-0417") == ""
+    assert key == patient_key(SECRET, "ehr", "clinic", "pt-0417")
+    assert key != patient_key(SECRET + b"!", "ehr", "clinic", "pt-0417")
+    assert key != patient_key(SECRET, "ehrc", "linic", "pt-0417")
+    assert key != patient_key(SECRET, "ehr", "clinicp", "t-0417")
+    assert key != patient_key(SECRET, "ehr", "", "pt-0417")
+    assert patient_key(b"", "ehr", "clinic", "pt-0417") == ""
     assert "0417" not in key
