@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cards.chart import Amount, Dosage, Drug, Ingredient, MedicationUse, Route
+from cards.definitions import number
 from cards.sig import PRODUCT_UNITS, read_sig
 
 __all__ = [
@@ -81,19 +82,23 @@ def days_supplied(use: MedicationUse) -> float | None:
     The stated supply, else quantity by daily use, else the length of the instructions.
     """
     if use.supply_days is not None:
-        return use.supply_days
+        return _believable(use.supply_days)
     if use.quantity and not use.drug.pack:
         daily = _per_day(use.dosages, lambda amount: _count(amount, use), worn=False)
         quantity = _converted(use.quantity, lambda amount: _count(amount, use))
         if daily and quantity and daily.high > 0:
-            return quantity.high / daily.high
-    return _stated_days(use.dosages)
+            return _believable(quantity.high / daily.high)
+    return _believable(_stated_days(use.dosages))
 
 
 def days_with_refills(use: MedicationUse) -> float | None:
     """Return the days that the order with all its refills lasts, or `None` if unknown."""
     days = days_supplied(use)
-    return None if days is None else days * (1 + use.refills)
+    return None if days is None else _believable(days * (1 + use.refills))
+
+
+def _believable(days: float | None) -> float | None:
+    return days if days is not None and days <= number("dosing.longest_supply_days") else None
 
 
 def scheduled(use: MedicationUse) -> bool | None:

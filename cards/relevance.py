@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
@@ -15,6 +15,7 @@ from cards.record import (
     in_emergency,
     is_active,
     is_tentative,
+    later,
     of_this_visit,
     problem_fact,
     problems_of,
@@ -315,11 +316,11 @@ def _visits(chart: Chart) -> Iterator[tuple[date, date]]:
 
 def _first_of_chain(spans: Iterable[tuple[date, date]], today: date) -> date | None:
     """Return where a chain of spans begins that reaches back from today without a long gap."""
-    gap = timedelta(days=number("acuity.same_episode_gap_days"))
+    gap = number("acuity.same_episode_gap_days")
     newest_first: Sequence[tuple[date, date]] = sorted(spans, key=lambda s: s[1], reverse=True)
     first: date | None = None
     for began, ended in newest_first:
-        if ended <= (first or today) - gap:
+        if ended <= later(first or today, -gap):
             break
         first = min(first or began, began)
     return first
