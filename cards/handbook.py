@@ -7,7 +7,7 @@ from typing import Final
 from cards import drugs, terms, traceability
 from cards.override_reasons import displays
 from cards.rulebook import CHART, Limit, Outcome, Rule, Rulebook
-from cards.suggestions import load_templates
+from cards.suggestion_templates import load_templates
 
 HOOKS: Final = ("patient-view", "order-select", "order-sign")
 NOTE: Final = (

@@ -9,7 +9,7 @@ from cards.case import Assessment
 from cards.evaluation import Evaluation, evaluate
 from cards.policy import plan, settle
 from cards.rulebook import Rulebook, load_rulebook
-from cards.suggestions import load_templates
+from cards.suggestion_templates import load_templates
 from service.clients import UNAUTHENTICATED, Client
 from service.envelope import HookRequest
 from service.errors import DataUnavailable, InternalError, Issue

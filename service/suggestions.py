@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
-from cards.suggestions import Proposal, Regimen, ServiceTemplate, product
+from cards.suggestion_templates import Regimen, ServiceTemplate, product
+from cards.suggestions import Proposal
 from service.conformance import is_valid
 from service.fhir import Resource
 

@@ -23,7 +23,7 @@ from cards.rulebook import (
     placeholders,
     schema,
 )
-from cards.suggestions import load_templates
+from cards.suggestion_templates import load_templates
 
 ROOT = Path(__file__).parent.parent
 BOOK = load_rulebook()

@@ -10,7 +10,7 @@ from cards.examples import case_of
 from cards.rulebook import load_rulebook
 from cards.stages import Pathway, Standing, Timing, next_steps, rehabilitation
 from cards.steps import Step, load_steps, proposed, steps_of
-from cards.suggestions import load_templates
+from cards.suggestion_templates import load_templates
 
 BACK = "back-pain-axial"
 VISIT = {"reason": BACK}
