@@ -306,7 +306,9 @@ def test_what_treats_back_pain_is_not_proposed_where_there_is_none() -> None:
     [
         pytest.param({}, {"naproxen", "ibuprofen"}, id="nothing against it"),
         pytest.param({"age": 80}, set(), id="old age"),
-        pytest.param({"allergies": ["aspirin 325 mg oral tablet"]}, set(), id="aspirin allergy"),
+        pytest.param(
+            {"allergies": ["aspirin 325 mg oral tablet"]}, set(), id="aspirin allergy"
+        ),
         pytest.param({"allergies": ["ketorolac"]}, set(), id="allergy to another NSAID"),
         pytest.param({"problems": ["pregnancy"]}, set(), id="pregnancy"),
         pytest.param({"problems": ["chronic-kidney-disease"]}, set(), id="kidney disease"),
@@ -326,7 +328,9 @@ def test_nsaid_is_not_proposed_to_whom_it_is_not_suited(
         },
     )
 
-    assert {"naproxen", "ibuprofen"} & set(proposed("systemic-corticosteroid", chart)) == expected
+    assert {"naproxen", "ibuprofen"} & set(
+        proposed("systemic-corticosteroid", chart)
+    ) == expected
 
 
 @pytest.mark.parametrize(
