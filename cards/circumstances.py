@@ -110,12 +110,6 @@ class Pregnancy(NamedTuple):
     weeks: float | None
 
 
-def in_scope(chart: Chart) -> bool:
-    """Say whether the rules speak about this patient: a living adult, or of unknown age."""
-    years = age(chart)
-    return not chart.patient.deceased and (years is None or years >= ADULT)
-
-
 def age(chart: Chart) -> int | None:
     """Return the age in whole years."""
     born, today = chart.patient.born, chart.today
@@ -151,11 +145,6 @@ def supervised(order: Order, chart: Chart) -> bool:
     if visit is None or visit.class_code not in _HOSPITAL or _is_supplied(use):
         return False
     return visit.class_code != "EMER" or not _is_course(use)
-
-
-def prescription(order: Order, chart: Chart) -> bool:
-    """Say whether the medicine is ordered for the patient to take without supervision."""
-    return order.medication is not None and not supervised(order, chart)
 
 
 def exemption(order: Order, chart: Chart) -> Fact | None:

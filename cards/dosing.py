@@ -21,20 +21,7 @@ from typing import Final, NamedTuple
 
 from cards.chart import Amount, Dosage, Drug, Ingredient, MedicationUse, Route
 from cards.definitions import number
-from cards.sig import PRODUCT_UNITS, read_sig
-
-__all__ = [
-    "counts_in_mme",
-    "daily_mg",
-    "daily_mme",
-    "days_supplied",
-    "days_with_refills",
-    "for_cough",
-    "read_sig",
-    "route_of",
-    "scheduled",
-    "single_mg",
-]
+from cards.sig import PRODUCT_UNITS
 
 MG: Final[Mapping[str, float]] = {"mg": 1.0, "mcg": 0.001, "g": 1000.0}
 MME: Final = "mme"  # the unit of `daily_mme`

@@ -119,15 +119,6 @@ def parenteral(use: MedicationUse) -> bool:
     return route_of(use) in _PARENTERAL
 
 
-def in_use_of(chart: Chart, drug_class: str, *, for_safety: bool) -> tuple[MedicationUse, ...]:
-    """Return the medicines of a class in use now, each once."""
-    return distinct(
-        use
-        for use in chart.medications
-        if drug_class in use.drug.classes and in_use(use, chart.today, for_safety=for_safety)
-    )
-
-
 def distinct(uses: Iterable[MedicationUse]) -> tuple[MedicationUse, ...]:
     """Return the uses without the second record of the same medicine.
 

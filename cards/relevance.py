@@ -65,6 +65,7 @@ _COMPETING: Mapping[str, frozenset[str]] = {
 # Treated with steroids while they flare: on a problem list they say nothing about today.
 _FLARING = frozenset({known("asthma"), known("copd")})
 
+_KEPT = 2000  # characters of instructions that are remembered
 _INDICATION = re.compile(r"(?<!not )\b(?:for|prn|indication:?|indicated for)\s+([^.;,()\n]+)")
 _SPASM = re.compile(r"(?<!not )\bfor (?:(?:acute|muscle|muscular|painful) )*spasms?\b")
 _LEG_TEST = re.compile(r"straight[- ]leg|\bslr\b|las[eè]gue|radicul|dermatom|sciatic")
@@ -174,7 +175,8 @@ def stated_reasons(order: Order) -> tuple[Concept, ...]:
         use = order.medication
         sigs = "\n".join(dosage.text for dosage in use.dosages)
         # "Hold for sedation" is no reason: only back pain and uses of the class count.
-        named = _naming(_of_instructions(sigs), _usual(order) | {BACK_PAIN})
+        known = _of_instructions if len(sigs) <= _KEPT else _indications
+        named = _naming(known(sigs), _usual(order) | {BACK_PAIN})
         return (*use.reasons, *named, *_naming(_indications(use.notes), _BACK_ONLY))
     if order.service:
         noted = _indications(order.service.notes)

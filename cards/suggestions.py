@@ -44,7 +44,7 @@ NOT_REMOVED_WHEN_CONTINUED = frozenset(
 )
 PENDING_OR_DONE = frozenset({"active", "draft", "on-hold", "booked", "completed"})
 PROPOSED = "MedicationRequest/proposed"
-_OFTEN = {
+_OFTEN: Mapping[float, str] = {
     1: "once daily",
     2: "twice daily",
     3: "three times daily",
