@@ -14,7 +14,7 @@ from service.clients import UNAUTHENTICATED, Client
 from service.envelope import HookRequest
 from service.errors import DataUnavailable, InternalError, Issue
 from service.fhir_access import FhirAccess
-from service.gather import DATA, Gathered, gather
+from service.gather import DATA, WHO, Gathered, gather
 from service.limits import check_depth
 from service.reading import Reading, read_chart
 from service.response import Answered, Responder
@@ -78,6 +78,8 @@ class Answering:
         _refuse_when_broken(evaluation)
         self._refuse_when_blind(request, gathered, reading, evaluation)
         plans = plan(settle(evaluation.findings, self.policy), request.hook, self.policy)
+        if _is_for_the_patient(request):
+            plans = ()
         watch.lap("evaluate")
         return Answered(request, gathered, reading, patient, evaluation, plans)
 
@@ -122,8 +124,15 @@ def _concerns(book: Rulebook, hook: str, reading: Reading) -> bool:
     return any(book.about(hook, order.classes) for order in reading.orders)
 
 
+def _is_for_the_patient(request: HookRequest) -> bool:
+    """Say whether the patient or a relative opens the chart: our words are for clinicians."""
+    kind = (request.user_id or "").rpartition("/")[0].rpartition("/")[2]
+    return request.hook == "patient-view" and kind in {"Patient", "RelatedPerson"}
+
+
 def _is_blind(gathered: Gathered) -> bool:
-    return gathered.missing | gathered.failed >= DATA
+    """Say whether nothing is known of the patient's health; name and visit tell nothing."""
+    return gathered.missing | gathered.failed >= DATA - WHO
 
 
 def _named(gathered: Gathered) -> str:

@@ -1,6 +1,6 @@
 """Card plans to the CDS Hooks answer: texts filled in, identifiers derived, order kept."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -23,7 +23,10 @@ FINDINGS = "org.back-pain-cds.findings"
 EVALUATION = "org.back-pain-cds.evaluation"
 TRACE = "org.back-pain-cds.trace"
 MOST_FACTS = 3
+MOST_UNREAD = 50
+LONGEST_PATH = 200  # characters
 LONGEST_SUMMARY = 139
+FORMER_ORDERS = frozenset({"MedicationOrder", "ProcedureRequest", "ReferralRequest"})
 
 Json = dict[str, Any]
 
@@ -66,7 +69,7 @@ class Responder:
             "missing": sorted(answered.reading.chart.missing),
             "incomplete": sorted(answered.gathered.incomplete),
             "unidentified": list(answered.reading.unidentified),
-            "unread": list(answered.reading.unread),
+            "unread": _first(answered.reading.unread),
             "broken": [broken.rule for broken in answered.evaluation.broken],
         }
 
@@ -91,7 +94,7 @@ class Responder:
         }
         if offered := list(self._suggestions(plan, answered, uuid)):
             offered[0]["isRecommended"] = True
-            card |= {"suggestions": offered, "selectionBehavior": "any"}
+            card |= {"suggestions": offered, "selectionBehavior": _selection(offered)}
         if reasons := list(self._override_reasons(headline)):
             card["overrideReasons"] = reasons
         if links := self._links.get(headline.rule.id):
@@ -108,9 +111,12 @@ class Responder:
 
     def _suggestions(self, plan: CardPlan, answered: Answered, seed: UUID) -> Iterator[Json]:
         subject, drafts = _subject(answered), answered.reading.drafts
+        # A client of an earlier FHIR version cannot read the resources that we would create.
+        former = any(draft.get("resourceType") in FORMER_ORDERS for draft in drafts.values())
         made = (
             suggestion(proposal, subject, drafts, seed)
             for proposal in self._proposals(plan, answered)
+            if not (former and proposal.does == "create")
         )
         yield from islice((each for each in made if each), self._policy.cards["suggestions"])
 
@@ -128,6 +134,27 @@ class Responder:
     def _override_reasons(self, finding: Finding) -> Iterator[Json]:
         for code in finding.outcome.override_reasons:
             yield {"system": self._reason_system, "code": code, "display": self._reasons[code]}
+
+
+def _first(unread: Sequence[str]) -> list[str]:
+    """Name the first entries that could not be read, and how many more there are."""
+    more = len(unread) - MOST_UNREAD
+    named = [path[:LONGEST_PATH] for path in unread[:MOST_UNREAD]]
+    return [*named, f"and {more} more"] if more > 0 else named
+
+
+def _selection(offered: Iterable[Json]) -> str:
+    """Say whether several may be chosen: two changes of one order exclude each other."""
+    changed = [_target(action) for each in offered for action in each["actions"]]
+    changed = [target for target in changed if target]
+    return "any" if len(set(changed)) == len(changed) else "at-most-one"
+
+
+def _target(action: Json) -> str:
+    if action["type"] == "create":
+        return ""
+    resource = action.get("resource", {})
+    return action.get("resourceId") or f"{resource.get('resourceType')}/{resource.get('id')}"
 
 
 def _asking(plan: CardPlan) -> Iterable[Finding]:
