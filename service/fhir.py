@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -66,6 +66,9 @@ _LONGEST = 1000  # characters of a text
 _LONGEST_CODE = 200
 _MOST_CODINGS = 50
 _KEPT = 4000  # bytes of a concept that is remembered
+_NONE = timedelta()
+_DATE = 10  # characters of "2026-03-02"
+_LONGEST_INSTANT = 40
 _LARGEST = 1e12  # no clinical number is larger; keeps arithmetic finite
 
 
@@ -216,7 +219,8 @@ def day(value: object, *, last: bool = False) -> date | None:
     """Read a date, dateTime or instant; a partial date is its first (or last) day."""
     if not isinstance(value, str):
         return None
-    text = value.strip()[:10]
+    text = value.strip()
+    text = local_day(text[:_LONGEST_INSTANT]) if len(text) > _DATE else text
     partial = {4: "-01-01", 7: "-01"}.get(len(text), "")
     try:
         found = date.fromisoformat(text + partial)
@@ -225,6 +229,21 @@ def day(value: object, *, last: bool = False) -> date | None:
     if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         return None
     return _last_day(found, text) if last and partial else found
+
+
+@lru_cache(maxsize=8192)
+def local_day(instant: str) -> str:
+    """Return the day of an instant where this machine is, if it is told in UTC.
+
+    An evening is tomorrow there. Midnight is how some senders write a mere date.
+    """
+    try:
+        moment = datetime.fromisoformat(instant)
+        if moment.utcoffset() == _NONE and moment.time() != time():
+            return moment.astimezone().date().isoformat()
+    except (ValueError, OverflowError):
+        pass
+    return instant[:_DATE]
 
 
 def _last_day(first: date, text: str) -> date:
