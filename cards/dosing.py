@@ -30,6 +30,9 @@ MCG_PER_MG: Final = 1000
 # A dose without a unit is a count of tablets only while it looks like one: 500 is not.
 MOST_UNITS_AT_ONCE: Final = 8
 
+MOST_MG: Final = 100_000  # at one time or a day; no dose comes near
+_DIGITS: Final = ((1000, 0), (100, 1), (1, 2), (0, 5))  # from so many mg on, so many decimals
+
 _FILE: Final = Path(__file__).with_name("mme.toml")
 _BESIDE: Final = frozenset({"naloxone"})  # "8 mg" of such a combination is the other one's
 _ORAL_FORMS: Final = frozenset(
@@ -51,7 +54,8 @@ def daily_mg(use: MedicationUse, ingredient: str) -> Amount | None:
     found = None if use.drug.pack else _ingredient(use.drug, ingredient)
     if found is None:
         return None
-    return _per_day(use.dosages, lambda amount: _mg(amount, use.drug, found), found.per == "h")
+    worn = found.per == "h"
+    return _rounded(_per_day(use.dosages, lambda amount: _mg(amount, use.drug, found), worn))
 
 
 def single_mg(use: MedicationUse, ingredient: str) -> Amount | None:
@@ -60,7 +64,7 @@ def single_mg(use: MedicationUse, ingredient: str) -> Amount | None:
     if found is None or found.per == "h":
         return None
     amounts = [_converted(d.amount, lambda a: _mg(a, use.drug, found)) for d in use.dosages]
-    return _span(amounts)
+    return _rounded(_span(amounts))
 
 
 def days_supplied(use: MedicationUse) -> float | None:
@@ -85,7 +89,17 @@ def days_with_refills(use: MedicationUse) -> float | None:
 
 
 def _believable(days: float | None) -> float | None:
-    return days if days is not None and days <= number("dosing.longest_supply_days") else None
+    if days is None or days > number("dosing.longest_supply_days"):
+        return None
+    return round(days, 1)
+
+
+def _rounded(amount: Amount | None) -> Amount | None:
+    """Return a dose as a card tells it; one of many times any dose is a slip of the pen."""
+    if amount is None or amount.high > MOST_MG:
+        return None
+    digits = next(digits for least, digits in _DIGITS if amount.high >= least)
+    return Amount(round(amount.low, digits), round(amount.high, digits), amount.unit)
 
 
 def scheduled(use: MedicationUse) -> bool | None:
