@@ -44,7 +44,6 @@ VERTEBRAL_FRACTURE = known("vertebral-fracture")
 FALLS = known("falls")
 
 ADULT = 18
-OLDER = 70  # new back pain above this age is a red flag
 
 _HOSPITAL = frozenset({"EMER", "IMP", "ACUTE", "OBSENC"})
 _DONE = frozenset({"completed", "in-progress"})
@@ -376,7 +375,7 @@ def _flagged_age(chart: Chart) -> Iterator[tuple[str, Fact]]:
         return
     if years < ADULT:
         yield "age", Fact("Patient", f"back pain under {ADULT} years of age")
-    elif years > OLDER and acuity(chart).acute:
+    elif years > number("red_flag.older_years") and acuity(chart).acute:
         yield "age", Fact("Patient", f"new back pain at {years} years of age")
 
 
