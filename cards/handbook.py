@@ -30,7 +30,7 @@ def pages(book: Rulebook) -> Mapping[str, str]:
     made = {f"rules/{name}.md": _family_page(name, rules) for name, rules in families.items()}
     links = {rule.id: _link(rule) for rule in book.rules}
     traced = traceability.page(traceability.load_statements(), links)
-    return {"rules.md": _index(families), "traceability.md": traced, **made}
+    return {"rules.md": _index(book, families), "traceability.md": traced, **made}
 
 
 def entry(rule: Rule) -> str:
@@ -49,11 +49,11 @@ def _link(rule: Rule) -> str:
     return f"rules/{_family(rule)}.md#{rule.id}"
 
 
-def _index(families: Mapping[str, tuple[Rule, ...]]) -> str:
+def _index(book: Rulebook, families: Mapping[str, tuple[Rule, ...]]) -> str:
     lines = [
         "# The rules",
         "",
-        "**No rule has been reviewed by a clinician.** " + NOTE,
+        f"**{book.review_status}.** {NOTE}",
         "",
         "A card is *info*, *warning* or *critical*. A dash means: not shown at that hook.",
         "",
@@ -85,7 +85,7 @@ def _rule(rule: Rule) -> Iterator[str]:
     yield f'<a id="{rule.id}"></a>\n\n## {rule.title}'
     yield (
         f"`{rule.id}` · question: {_question(rule)} · from {ORIGINS[rule.origin]} · "
-        f"**{rule.review['status']}**"
+        f"**{rule.review_status}**"
     )
     yield f"**Looks at** {_looks_at(rule)}."
     yield "### When it fires"

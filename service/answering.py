@@ -8,7 +8,7 @@ from cards import definitions, drugs, terms
 from cards.case import Assessment
 from cards.evaluation import Evaluation, evaluate
 from cards.policy import plan, settle
-from cards.rulebook import Rulebook, load_rulebook
+from cards.rulebook import Rulebook
 from cards.suggestion_templates import load_templates
 from service.clients import UNAUTHENTICATED, Client
 from service.envelope import HookRequest
@@ -148,10 +148,10 @@ def build(settings: Settings, count_fhir_call: Callable[[str], None]) -> Answers
 
 def versions(settings: Settings) -> Mapping[str, str]:
     """Return the versions of the knowledge and what the site changes, for ``/health``."""
+    site = site_of(settings)
     known = {
-        "rulebook": load_rulebook().version,
+        "rulebook": site.book.version,
         "drugs": drugs.version(),
         "terms": terms.version(),
     }
-    changes = site_of(settings).changes
-    return {**known, "site": "; ".join(changes)} if changes else known
+    return {**known, "site": "; ".join(site.changes)} if site.changes else known

@@ -47,7 +47,8 @@ class Responder:
     """Write answers for one site; ``base`` is where its code systems live."""
 
     def __init__(self, site: Site, base: str) -> None:
-        self._book = site.book
+        self._version = site.book.version
+        self._judge = site.judge
         self._policy = site.policy
         self._reasons = {**displays(), **site.reasons}
         self._links = site.links
@@ -65,7 +66,7 @@ class Responder:
 
     def _evaluation(self, answered: Answered) -> Json:
         return {
-            "rulebook": self._book.version,
+            "rulebook": self._version,
             "missing": sorted(answered.reading.chart.missing),
             "incomplete": sorted(answered.gathered.incomplete),
             "unidentified": list(answered.reading.unidentified),
@@ -125,7 +126,7 @@ class Responder:
         hook = answered.request.hook
         seen: set[tuple[str, str]] = set()
         for finding in _asking(plan):
-            for proposal in proposals(self._book, answered.patient, finding, hook):
+            for proposal in proposals(self._judge, answered.patient, finding, hook):
                 key = (proposal.id, proposal.target)
                 if key not in seen:
                     seen.add(key)
@@ -274,7 +275,7 @@ def _also(finding: Finding) -> str:
 
 def _sources(finding: Finding) -> str:
     labels = "; ".join(source.label for source in finding.sources)
-    return f"Source: {labels}. Rule status: {finding.rule.review['status']}."
+    return f"Source: {labels}. Rule status: {finding.rule.review_status}."
 
 
 def _findings(plan: CardPlan) -> Iterator[Json]:

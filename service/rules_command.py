@@ -42,8 +42,8 @@ def rules_command(rule: str | None, site_file: Path | None, *, preview: bool) ->
         for each in chosen:
             _preview(console, each)
     else:
-        console.print(_table(chosen))
-        console.print(f"{len(chosen)} rules, rulebook {book.version}")
+        console.print(_table(chosen, book.off))
+        console.print(f"{len(chosen)} rules, rulebook {book.version}. {book.review_status}.")
     for change in site.changes:
         console.print(f"[yellow]site:[/] {change}", soft_wrap=True)
 
@@ -51,19 +51,23 @@ def rules_command(rule: str | None, site_file: Path | None, *, preview: bool) ->
 def _site(file: Path | None) -> Site:
     book, policy = load_rulebook(), load_policy()
     try:
-        return read_site(file, book, policy) if file else Site(book, policy)
+        return read_site(file, book, policy) if file else Site(book, policy, judge=book)
     except SiteError as fault:
         raise click.ClickException(str(fault)) from None
 
 
-def _table(rules: list[Rule] | tuple[Rule, ...]) -> Table:
+def _table(rules: list[Rule] | tuple[Rule, ...], off: frozenset[str]) -> Table:
     table = Table("Rule", "Axis", "Origin", "Outcome", *HOOKS, "Review")
     for rule in rules:
         for number, outcome in enumerate(rule.fires.values()):
             head = (rule.id, rule.axis, rule.origin) if number == 0 else ("", "", "")
-            status = rule.review["status"] if number == 0 else ""
+            status = _status(rule, off) if number == 0 else ""
             table.add_row(*head, outcome.name, *_tiers(outcome), status)
     return table
+
+
+def _status(rule: Rule, off: frozenset[str]) -> str:
+    return f"off, {rule.review_status}" if rule.id in off else rule.review_status
 
 
 def _tiers(outcome: Outcome) -> Iterator[str]:

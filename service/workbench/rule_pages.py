@@ -23,6 +23,7 @@ class Entry:
     indicators: tuple[str, ...]
     words: str  # everything that a search looks at, in lower case
     fixtures: int
+    reviewed: str  # by whom and when; empty while the rule awaits it
 
 
 def entry(rule: Rule) -> Entry:
@@ -40,6 +41,7 @@ def entry(rule: Rule) -> Entry:
         indicators=tuple(tier.value for tier in reversed(Indicator) if tier in shown),
         words=" ".join((*told, *sorted(rule.looks_at), *sources)).lower(),
         fixtures=len(fixtures_of(rule.id)),
+        reviewed=rule.review_status if rule.is_reviewed else "",
     )
 
 

@@ -64,6 +64,12 @@ def restrict(response: Response) -> Response:
     return response
 
 
+@bp.context_processor
+def review_status() -> dict[str, str]:
+    """Say on every page how many of the rules a clinician has reviewed."""
+    return {"review_status": _shelf().book.review_status}
+
+
 @bp.get("/")
 def workbench() -> str:
     """Show one patient, what is drafted, and the cards."""
@@ -153,6 +159,7 @@ def rules() -> str:
         "workbench/rules.html",
         rules=listed,
         version=book.version,
+        off=book.off,
         things=rule_pages.things(book),
         axes=sorted({rule.axis for rule in book.rules}),
     )
