@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markdown import Markdown
 from rich.table import Table
 
+from cards.card_text import detail, summary
 from cards.case import Case
 from cards.chart import Fires
 from cards.evaluation import Finding
@@ -16,7 +17,6 @@ from cards.policy import GROUPS, CardPlan, load_policy
 from cards.rulebook import Outcome, Rule, load_rulebook
 from cards.site import Site, SiteError, read_site
 from cards.sources import groups_of
-from service.response import detail, summary
 
 HOOKS = ("patient-view", "order-select", "order-sign")
 

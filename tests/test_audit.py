@@ -244,7 +244,7 @@ def test_key_that_only_the_client_knows_is_on_no_card(client: FlaskClient) -> No
     answer = client.post(SIGN, json=call(REQUEST.read_text("utf-8"))).get_json()
 
     assert NAME in answer["extension"]["org.back-pain-cds.evaluation"]["missing"]
-    assert "could not be had: other." in answer["cards"][0]["detail"]
+    assert "could not be had: other data." in answer["cards"][0]["detail"]
     assert NAME not in json.dumps([card["detail"] for card in answer["cards"]])
 
 
