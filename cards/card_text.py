@@ -78,10 +78,11 @@ def detail(plan: CardPlan, missing: frozenset[str]) -> str:
 
 def _care_plan(plan: CardPlan) -> Iterator[str]:
     """Yield the lines of a care plan; its headline has told what is on record."""
-    yield from _bulleted("Plan", (_line(finding) for finding in _folded(plan)))
+    yield from _bulleted("Plan", (line(finding) for finding in _folded(plan)))
 
 
-def _line(finding: Finding) -> str:
+def line(finding: Finding) -> str:
+    """Return a finding as a line of the care plan."""
     notes = (fill(finding.rule.notes[name], finding.words) for name in finding.notes)
     return " ".join((f"{finding.summary}.", *notes))
 

@@ -9,14 +9,10 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from cards.card_text import detail, summary
-from cards.case import Case
-from cards.chart import Fires
-from cards.evaluation import Finding
-from cards.examples import case_of
-from cards.policy import GROUPS, CardPlan, load_policy
+from cards.policy import load_policy
+from cards.previews import first_cards
 from cards.rulebook import Outcome, Rule, load_rulebook
 from cards.site import Site, SiteError, read_site
-from cards.sources import groups_of
 
 HOOKS = ("patient-view", "order-select", "order-sign")
 
@@ -76,34 +72,9 @@ def _tiers(outcome: Outcome) -> Iterator[str]:
 
 def _preview(console: Console, rule: Rule) -> None:
     console.rule(f"{rule.id}: {rule.title}")
-    for name, finding in _shown(rule):
-        plan = CardPlan(GROUPS[rule.axis], (finding,))
-        told = ", ".join(f"{hook} {tier}" for hook, tier in finding.outcome.tiers.items())
-        console.print(f"[bold]{finding.outcome.name}[/] ({told}), example: {name}")
+    for name, plan in first_cards(rule):
+        outcome = plan.headline.outcome
+        told = ", ".join(f"{hook} {tier}" for hook, tier in outcome.tiers.items())
+        console.print(f"[bold]{outcome.name}[/] ({told}), example: {name}")
         console.print(f"[bold]{summary(plan)}[/]")
         console.print(Markdown(detail(plan, frozenset())), "")
-
-
-def _shown(rule: Rule) -> Iterator[tuple[str, Finding]]:
-    """Yield the first example of every outcome that fires, as a finding."""
-    seen: set[str] = set()
-    for example in rule.examples:
-        case = case_of(rule, example["given"])
-        verdict = rule.decide(case)
-        if isinstance(verdict, Fires) and verdict.outcome not in seen:
-            seen.add(verdict.outcome)
-            yield example["name"], _finding(rule, case, verdict)
-
-
-def _finding(rule: Rule, case: Case, fires: Fires) -> Finding:
-    outcome = rule.fires[fires.outcome]
-    return Finding(
-        rule=rule,
-        order=case.order,
-        outcome=outcome,
-        indicator=max(outcome.tiers.values(), key=lambda tier: tier.weight),
-        facts=fires.facts,
-        words={"drug": case.order.label, **fires.words},
-        notes=fires.notes,
-        groups=groups_of(case),
-    )
