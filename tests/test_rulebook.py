@@ -178,6 +178,20 @@ def test_a_warning_or_critical_can_be_overridden(rule: Rule) -> None:
 
 
 @each_rule
+def test_only_cards_that_an_opioid_can_raise_offer_naloxone_as_a_reason(rule: Rule) -> None:
+    opioids = {"opioid-full-agonist", "opioid-mixed", "tramadol", "buprenorphine"}
+    offered = {reason for o in rule.fires.values() for reason in o.override_reasons}
+
+    assert "monitored" not in offered or rule.looks_at & opioids
+
+
+def test_a_red_flag_is_not_overridden_as_a_question_of_pain_treatment() -> None:
+    for outcome in BOOK.by_id["red-flag-urgent"].fires.values():
+        assert outcome.override_reasons[0] == "being-evaluated"
+        assert "specialist-recommended" not in outcome.override_reasons
+
+
+@each_rule
 def test_no_rule_is_signed_as_it_ships(rule: Rule) -> None:
     """A site signs in its site file; a name here would speak for clinicians everywhere."""
     assert rule.review == {"status": "awaiting clinical review"}
