@@ -454,6 +454,26 @@ def test_page_of_a_rule_has_its_statements_and_fixtures(
         assert f"/?fixture={name.replace('/', '%2F')}" in text or f"/?fixture={name}" in text
 
 
+def test_no_page_claims_a_review_that_has_not_been(browser: FlaskClient) -> None:
+    for path in ("/", "/rules", "/report"):
+        assert "No rule has been reviewed by a clinician." in page(browser, path)
+
+
+def test_pages_say_what_a_site_has_reviewed_and_what_is_off_until_then(tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    review = 'reviewer = "Dr. Example, Example Clinic"\non = 2026-11-30'
+    site.write_text(f"reviewed_only = true\n[rules.bed-rest.review]\n{review}", "utf-8")
+    browser = create_app(Settings(workbench=True, site_file=site)).test_client()
+    listed, signed = page(browser, "/rules"), page(browser, "/rules/bed-rest")
+
+    assert f"1 of {len(RULES)} rules reviewed by a clinician." in listed
+    assert "reviewed by Dr. Example, Example Clinic, 2026-11-30" in listed
+    assert "reviewed by Dr. Example, Example Clinic, 2026-11-30" in signed
+    assert listed.count("off at this site") == len(RULES) - 2  # one is about missing data
+    assert "Off at this site" not in signed
+    assert "Off at this site" in page(browser, "/rules/serotonergic")
+
+
 def test_unknown_rule_is_not_found(browser: FlaskClient) -> None:
     assert browser.get("/rules/no-such-rule").status_code == 404
 

@@ -65,9 +65,10 @@ def restrict(response: Response) -> Response:
 
 
 @bp.context_processor
-def review_status() -> dict[str, str]:
-    """Say on every page how many of the rules a clinician has reviewed."""
-    return {"review_status": _shelf().book.review_status}
+def review_status() -> dict[str, object]:
+    """Say on every page how many of the rules a clinician has reviewed, and which are off."""
+    book = _shelf().book
+    return {"review_status": book.review_status, "off": book.off}
 
 
 @bp.get("/")
@@ -159,7 +160,6 @@ def rules() -> str:
         "workbench/rules.html",
         rules=listed,
         version=book.version,
-        off=book.off,
         things=rule_pages.things(book),
         axes=sorted({rule.axis for rule in book.rules}),
     )
