@@ -14,7 +14,7 @@ from service.clients import UNAUTHENTICATED, Client
 from service.envelope import HookRequest
 from service.errors import DataUnavailable, InternalError, Issue
 from service.fhir_access import FhirAccess
-from service.gather import DATA, WHO, Gathered, gather
+from service.gather import DATA, WHO, Gathered, gather, own_name
 from service.limits import check_depth
 from service.reading import Reading, read_chart
 from service.response import Answered, Responder
@@ -136,7 +136,7 @@ def _is_blind(gathered: Gathered) -> bool:
 
 
 def _named(gathered: Gathered) -> str:
-    return ", ".join(sorted(gathered.missing | gathered.failed))
+    return ", ".join(sorted({own_name(name) for name in gathered.missing | gathered.failed}))
 
 
 def build(settings: Settings, count_fhir_call: Callable[[str], None]) -> Answers:
