@@ -77,6 +77,11 @@ def test_a_rule_names_the_shared_numbers_that_its_examples_read() -> None:
     assert "renal.gabapentin failure_mg 300, moderate_mg 1400, severe_mg 700" in entry(rule)
 
 
+def test_what_a_rule_reads_is_the_same_whenever_it_is_asked() -> None:
+    """A value remembered between calls would make the pages depend on what ran before."""
+    assert [rule.id for rule in BOOK.rules if numbers_read(rule) != numbers_read(rule)] == []
+
+
 def test_every_link_between_the_pages_leads_to_its_place() -> None:
     for name, text in PAGES.items():
         for target, place in re.findall(r"\]\(([^):]+\.md)(?:#([^)]+))?\)", text):
