@@ -357,14 +357,6 @@ def test_no_card_is_said_in_words(browser: FlaskClient) -> None:
     assert "nothing speaks against" in shown["cards"]
 
 
-def test_refusal_of_the_service_is_shown(browser: FlaskClient) -> None:
-    made = asked(browser)
-    made["request"]["context"]["patientId"] = 3
-    shown = drawn(browser, made)
-
-    assert "The service refused this request" in shown["cards"]
-
-
 HOSTILE: Json = {
     "cards": [
         {
@@ -472,6 +464,22 @@ def test_pages_say_what_a_site_has_reviewed_and_what_is_off_until_then(tmp_path:
     assert listed.count("off at this site") == len(RULES) - 2  # one is about missing data
     assert "Off at this site" not in signed
     assert "Off at this site" in page(browser, "/rules/serotonergic")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_headings_and_tables_of_a_rule_have_names_in_order(
+    browser: FlaskClient, rule: Any
+) -> None:
+    text = page(browser, f"/rules/{rule.id}")
+    names = re.findall(r'role="region" aria-label="([^"]+)"', text)
+    (first_row,) = re.findall(r"<tr.*?</tr>", text.partition("<tbody")[2], re.S)[:1]
+
+    assert "<h3>" not in text
+    assert {"When it fires", "Examples"} <= set(names)
+    assert len(names) == len(set(names)) == text.count("<table")
+    assert re.findall(r'<td [^>]*data-label="([^"]+)"', first_row) == [
+        "outcome", "when", "patient-view", "order-select", "order-sign",
+    ]  # fmt: skip
 
 
 def test_unknown_rule_is_not_found(browser: FlaskClient) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -131,8 +132,10 @@ def _silence(entry: Resource, book: Rulebook) -> Silence:
     )
 
 
-def status_line(hook: str, cards: Iterable[CardView]) -> str:
+def status_line(hook: str, cards: Iterable[CardView], status: object) -> str:
     """Return a sentence that a screen reader announces: "order-sign: 1 critical, 1 info"."""
+    if status != HTTPStatus.OK:
+        return f"{hook}: not checked ({status})"
     counts = [(sum(c.indicator == name for c in cards), name) for name in INDICATORS]
     said = ", ".join(f"{count} {name}" for count, name in counts if count)
     return f"{hook}: {said or 'no card'}"
