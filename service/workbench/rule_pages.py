@@ -84,7 +84,11 @@ def _section(html: str) -> str:
     if title is None or not columns:
         return html
     names = cycle(columns)
-    html = re.sub("<td>", lambda _: f'<td role="cell" data-label="{next(names)}">', html)
+    html = re.sub(
+        "<td>(.*?)</td>",
+        lambda cell: f'<td role="cell" data-label="{next(names)}"><div>{cell[1]}</div></td>',
+        html,
+    )
     for plain, told in _ROLES.items():
         html = html.replace(plain, told)
     region = f'<div class="scroll" role="region" aria-label="{title[1]}" tabindex="0"><table'

@@ -69,18 +69,21 @@ function workbench() {
     find("p", told).textContent = said;
     find("[data-again]", told).hidden = !again;
     find("#cards").replaceChildren(told);
+    announce("Not checked");
+    find("#behind").hidden = find("#sign").disabled = true; // the drafts may not be what was entered
+  }
+
+  function announce(status) {
     find("#cards").removeAttribute("aria-busy");
-    find("#status").textContent = find("#jump").textContent = "Not checked";
+    find("#status").textContent = find("#jump").textContent = status;
+    find("#jump").classList.toggle("urgent", Boolean(find("#cards :is(.critical, .failure)")));
     find("#jump").hidden = false;
-    find("#behind").hidden = true;
   }
 
   function show(parts) {
     for (const name of ["cards", "drafts", "timeline", "silent"]) find(`#${name}`).innerHTML = parts[name];
     state.forms = parts.forms;
-    find("#cards").removeAttribute("aria-busy");
-    find("#status").textContent = find("#jump").textContent = parts.status;
-    find("#jump").hidden = false;
+    announce(parts.status);
     find("#silent-count").textContent = `(${parts.silences})`;
     find("#request").textContent = JSON.stringify(state.made.request, null, 2);
     find("#response").textContent = JSON.stringify(state.answer.body, null, 2);
@@ -138,11 +141,6 @@ function workbench() {
     return fail(wrong.map((input) => find(`#${input.name}-mistake`).textContent).join(" "));
   }
 
-  function sign() {
-    const [wrong] = mistakes();
-    if (wrong) return wrong.focus();
-    return fire("order-sign", { focus: true });
-  }
 
   function nextId() {
     const numbers = state.drafts.map((draft) => Number(/^draft-(\d+)$/.exec(draft.id)?.[1] ?? 0));
@@ -282,7 +280,7 @@ function workbench() {
     event.preventDefault();
     override(uuid, Object.fromEntries(new FormData(event.target)));
   });
-  find("#sign").addEventListener("click", sign);
+  find("#sign").addEventListener("click", () => fire("order-sign", { focus: true }));
   find("#another").addEventListener("click", () => {
     begin();
     focusOrder();
