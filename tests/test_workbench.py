@@ -341,6 +341,35 @@ def test_draft_is_listed_and_drawn(browser: FlaskClient) -> None:
     assert shown["forms"] == {"draft-1": OXYCODONE}
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dose": "2", "days": "1"}, "2 tablets, every 6 hours as needed, oral, 1 day"),
+        ({"dose": "0.5"}, "0.5 tablet, every 6 hours as needed, oral, 5 days"),
+        ({"dose": "1234.5", "unit": "mg"}, "1234.5 mg, every 6 hours as needed, oral, 5 days"),
+    ],
+    ids=str,
+)
+def test_order_is_told_in_proper_numbers(changes: dict[str, str], said: str) -> None:
+    draft = draft_of(Form.of({**OXYCODONE, **changes}), "p", "2026-03-02")
+
+    assert draft
+    assert orders.sentence(draft) == said
+
+
+def test_date_in_a_fact_is_kept_on_one_line(browser: FlaskClient) -> None:
+    shown = drawn(browser, asked(browser))
+
+    assert 'since <span class="day">2022-03-01</span>' in shown["cards"]
+
+
+def test_several_warnings_are_told_as_several(browser: FlaskClient) -> None:
+    cards = [{"indicator": name} for name in ("warning", "warning", "info", "info")]
+    shown = drawn(browser, asked(browser), {"cards": cards})
+
+    assert shown["status"] == "order-select: 2 warnings, 2 info"
+
+
 def test_silent_rules_say_why(browser: FlaskClient) -> None:
     shown = drawn(browser, asked(browser))
 

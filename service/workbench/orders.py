@@ -340,7 +340,7 @@ def _said(draft: Resource) -> Iterator[str]:
         return
     fields = _drug_fields(draft)
     if fields["dose"]:
-        yield f"{fields['dose']} {fields['unit']}".strip()
+        yield _counted(fields["dose"], fields["unit"]).strip()
     if fields["frequency"]:
         yield FREQUENCIES[fields["frequency"]].label
     elif text := string(first_object(draft.get("dosageInstruction")).get("text")):
@@ -348,4 +348,18 @@ def _said(draft: Resource) -> Iterator[str]:
     if fields["route"]:
         yield fields["route"]
     if fields["days"]:
-        yield f"{fields['days']} days"
+        yield _counted(fields["days"], "day")
+
+
+def _counted(count: str, what: str) -> str:
+    several = (number(count) or 0) > 1
+    return f"{count} {_SEVERAL.get(what, what) if several else what}"
+
+
+_SEVERAL: Mapping[str, str] = {
+    "tablet": "tablets",
+    "capsule": "capsules",
+    "film": "films",
+    "patch": "patches",
+    "day": "days",
+}

@@ -270,6 +270,7 @@ function workbench() {
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
+    if (button) tell(""); // what was told is about an earlier press
     for (const [name, act] of Object.entries(clicks)) {
       if (button?.dataset[name] !== undefined) act(button.dataset[name], button);
     }
