@@ -12,69 +12,46 @@ from functools import lru_cache
 from typing import Final
 
 from cards.chart import Amount, Dosage, Route
+from cards.sig_words import (
+    ANY,
+    BESIDE,
+    HOURS,
+    NUMBER,
+    PRODUCT,
+    PRODUCT_UNITS,
+    STRENGTH_OF_PATCH,
+    UNIT,
+    either,
+    plain,
+    unit_name,
+)
+
+__all__ = ["LONGEST", "PRODUCT_UNITS", "read_sig", "unit_name"]
 
 LONGEST: Final = 300  # characters; a longer text is a leaflet, not an instruction
-
-# Unit names as they stand in `Amount.unit`, with what people and systems write for them.
-_UNIT_WORDS: Final[Mapping[str, str]] = {
-    "tablet": "tablet tablets tab tabs tbl caplet caplets",
-    "pill": "pill pills",
-    "capsule": "capsule capsules cap caps",
-    "film": "film films strip strips",
-    "patch": "patch patches ptch",
-    "lozenge": "lozenge lozenges troche troches",
-    "suppository": "suppository suppositories supp",
-    "syringe": "syringe syringes",
-    "vial": "vial vials",
-    "packet": "packet packets sachet sachets",
-    "implant": "implant implants",
-    "each": "each ea",
-    "spray": "spray sprays",
-    "puff": "puff puffs actuation actuations",
-    "drop": "drop drops gtt gtts",
-    "application": "application applications",
-    "unit": "unit units iu unt usp'u",  # of heparin: neither a mass nor a tablet
-    "dose": "dose doses",
-    "mg": "mg mgs milligram milligrams",
-    "mcg": "mcg mcgs ug microgram micrograms",
-    "g": "g gm gms gram grams",
-    "ml": "ml mls cc milliliter milliliters millilitre millilitres",
-    "teaspoon": "tsp teaspoon teaspoons",
-    "tablespoon": "tbsp tablespoon tablespoons",
-}
-_UNITS: Final = {word: name for name, words in _UNIT_WORDS.items() for word in words.split()}
-_UNITS_OF_RATE: Final = {f"{mass}/{time}": "mcg/h" for mass in ("mcg", "ug") for time in
-                         ("h", "hr", "hour")}  # fmt: skip
 _SPOONS_ML: Final = {"teaspoon": 5.0, "tablespoon": 15.0}
-_COUNTED: Final = (
-    "tablet pill capsule film patch lozenge suppository syringe vial packet implant each"
-)
-PRODUCT_UNITS: Final = frozenset(_COUNTED.split())  # one of these is one unit of the product
 
 
-def unit_name(text: str) -> str:
-    """Return our name of a unit written or coded in a usual way: ``{tbl}`` is ``tablet``.
-
-    A unit that we do not know keeps its own letters, so that it never passes for no unit.
-    """
-    word = text.lower().replace("(s)", "").strip("{}[]. ").replace("\N{MICRO SIGN}", "u")
-    return _UNITS.get(word) or _UNITS_OF_RATE.get(word, word)
+def read_sig(text: str) -> Dosage:
+    """Return what a free-text instruction says; what was not understood stays unknown."""
+    if len(text) > LONGEST or not text.strip():  # and a long text is not worth keeping
+        return Dosage(text=text)
+    return _read(text)
 
 
 @lru_cache(maxsize=1024)
-def read_sig(text: str) -> Dosage:
-    """Return what a free-text instruction says; what was not understood stays unknown."""
-    if not text.strip() or len(text) > LONGEST:
-        return Dosage(text=text)
-    line = _Line(_plain(text))
+def _read(text: str) -> Dosage:
+    line = _Line(plain(text))
     as_needed = line.takes(_AS_NEEDED)
     route = _route(line)
-    line.takes(_NOISE)
-    line.takes(_STRENGTH_OF_PATCH)
+    line.takes(BESIDE)
+    line.takes(STRENGTH_OF_PATCH)
     changes = line.takes(_CHANGES)
     most = _single(line.each(_MAXIMUM, _maximum))
-    days = _single(line.each(_DURATION, _days))
+    days = line.each(_DURATION, _days)
+    line.takes(_SAME_DOSE)
     dose = _dose(line)
+    length = _single(days | dose.days)
     if changes:  # the numbers belong to different times
         return Dosage(text=text, route=route, as_needed=as_needed)
     return Dosage(
@@ -85,7 +62,7 @@ def read_sig(text: str) -> Dosage:
         as_needed=as_needed or dose.at_most,
         max_per_day=most,
         once=dose.once,
-        days=days.high if days else None,
+        days=length.high if length else None,
     )
 
 
@@ -115,6 +92,7 @@ class _Dose:
     amount: Amount | None = None
     times: Amount | None = None
     once: bool = False
+    days: frozenset[Amount] = frozenset()  # "twice a day 30 days"
     at_most: bool = False  # "up to 3 times a day": as needed, whether it says so or not
 
 
@@ -126,12 +104,20 @@ def _dose(line: _Line) -> _Dose:
         times.add(Amount(parts, parts))
     meals = line.takes(_MEALS)
     once = line.takes(_ONCE)
+    days = _days_after(line) if times else frozenset()
     amounts = _amounts(line)
     never = any(amount.high <= 0 for amount in times)  # "every 0 hours"
     several = len(times) + once > 1 or len(amounts) > 1 or (meals and parts > 0)
     if several or never or _DIGIT.search(line.text):
         return _Dose()
-    return _Dose(_single(amounts), _single(times), once, at_most)
+    return _Dose(_single(amounts), _single(times), once, days, at_most)
+
+
+def _days_after(line: _Line) -> frozenset[Amount]:
+    """Take the length and the quantity that stand after a frequency without a word."""
+    days = frozenset(line.each(_LENGTH_AFTER, _days))
+    line.takes(_QUANTITY_AFTER)
+    return days
 
 
 def _amounts(line: _Line) -> set[Amount]:
@@ -141,15 +127,6 @@ def _amounts(line: _Line) -> set[Amount]:
     # "oxycodone 5 mg tablet, take 1 tablet": the strength describes, the count is the dose
     described = amounts and all(amount.unit in PRODUCT_UNITS for amount in amounts)
     return amounts if described else amounts | strengths
-
-
-def _plain(text: str) -> str:
-    """Return the text in lower case with every number in digits and no asides."""
-    text = " ".join(text.lower().translate(_CHARACTERS).split())
-    for sign, pattern, replacement in _REWRITES:
-        if sign in text:
-            text = pattern.sub(replacement, text)
-    return _NUMBER_WORD.sub(lambda match: _NUMBER_WORDS[match[0]], text)
 
 
 def _route(line: _Line) -> Route:
@@ -214,62 +191,25 @@ def _day_part(match: re.Match[str]) -> Amount:
     return Amount(part, part)
 
 
-def _either(words: Iterable[str]) -> str:
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-
-
-_NUMBER: Final = r"(?:\d{1,7}(?:\.\d{1,6})?|\.\d{1,6})"
-_SPAN: Final = rf"(?P<low>{_NUMBER})(?: ?(?:-|to|or) ?(?P<high>{_NUMBER}))?(?![\d.]*\d)"
+# Atomic, or else "4-6" would be read as 4 where 6 is refused.
+_SPAN: Final = rf"(?>(?P<low>{NUMBER})(?: ?(?:-|to|or) ?(?P<high>{NUMBER}))?)(?![\d.]*\d)"
 _RANGE: Final = rf"(?<![\w./-]){_SPAN}"
-_ANY: Final = rf"{_NUMBER}(?: ?(?:-|to|or) ?{_NUMBER})?"
-_UNIT: Final = rf"(?P<unit>{_either(_UNITS)})\b"
-_PRODUCT: Final = _either(w for w, name in _UNITS.items() if name in PRODUCT_UNITS)
-_HOURS: Final = r"(?:hours?|hrs?|h)\b"
-_DAY: Final = rf"(?:days?\b|daily\b|d\b|24 ?{_HOURS})"
+_DAY: Final = rf"(?:days?\b|daily\b|d\b|24 ?{HOURS})"
 _PER: Final = r"(?:/|\b(?:a|an|per|each|every|in|in a|in any)\b)"
 _DIGIT: Final = re.compile(r"\d")
 _SPAN_DAYS: Final = {"h": 1 / 24, "d": 1.0, "w": 7.0, "m": 30.0}  # by first letter
-
-_CHARACTERS: Final = str.maketrans(
-    {"\N{EN DASH}": "-", "\N{EM DASH}": "-", "\N{MULTIPLICATION SIGN}": "x",
-     "\N{VULGAR FRACTION ONE HALF}": " 1/2", "\N{DEGREE SIGN}": "h", "\N{MICRO SIGN}": "u",
-     "\N{NO-BREAK SPACE}": " ", "\n": " ", "\t": " "}
-)  # fmt: skip
-_NUMBER_WORDS: Final = {
-    "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
-    "eight": "8", "nine": "9", "ten": "10", "twelve": "12", "twice": "2 times",
-    "thrice": "3 times", "half": "0.5",
-}  # fmt: skip
-_NUMBER_WORD: Final = re.compile(rf"\b(?:{_either(_NUMBER_WORDS)})\b")
-_ASIDE: Final = (  # "(5 mg total)", "6 (six) hours"
-    rf" ?\( ?(?:{_NUMBER}(?: ?(?:mg|mcg|g|ml)(?:/\w+)?(?: total)?)?"
-    rf"|{_either(_NUMBER_WORDS)}|twenty-four) ?\)"
-)
-_REWRITES: Final = tuple(
-    (sign, re.compile(pattern), replacement)
-    for sign, pattern, replacement in (
-        ("(s)", r"\(s\)", ""),
-        ("/", r" ?/ ?(?=day\b)", " per "),
-        (",", r"(?<=\d),(?=\d{3}\b)", ""),
-        (".", r"\b([a-z])\.(?=[a-z]\b)", r"\1"),  # q.i.d.
-        ("(", _ASIDE, ""),
-        ("half", r"\bone[- ]half\b", "half"),
-        ("half", r"\bhalf (?:of )?an? ", "half "),
-        ("1/2", r"(?<![\d./])(\d+) (?:and )?1/2(?![\d/])", r"\1.5"),
-        ("1/2", r"(?<![\d./])1/2(?![\d/])", "0.5"),
-    )
-)
 
 _AS_NEEDED: Final = re.compile(
     r"prn\b|\b(?:as|if|when|only if)[ -](?:needed|necessary|required)\b"
 )
 _ROUTE_WORDS: Final[Mapping[Route, tuple[str, ...]]] = {
-    Route.ORAL: ("po", "by mouth", "oral", "orally"),
+    Route.ORAL: ("po", "by mouth", "in mouth", "per os", "per oris", "oral", "orally"),
     Route.SUBLINGUAL: ("sl", "sublingual", "sublingually", "under the tongue", "under tongue"),
     Route.BUCCAL: ("buccal", "buccally", "inside the cheek", "inside cheek"),
     Route.INTRAVENOUS: ("iv", "ivp", "intravenous", "intravenously"),
-    Route.INTRAMUSCULAR: ("im", "intramuscular", "intramuscularly"),
-    Route.SUBCUTANEOUS: ("sc", "sq", "subq", "subcut", "subcutaneous", "subcutaneously"),
+    Route.INTRAMUSCULAR: ("im", "intramuscular", "intramuscularly", "into the muscle"),
+    Route.SUBCUTANEOUS: ("sc", "sq", "subq", "subcut", "subcutaneous", "subcutaneously",
+                         "under the skin"),
     Route.TRANSDERMAL: ("transdermal", "transdermally"),
     Route.TOPICAL: ("topical", "topically", "to affected area", "to the affected area"),
     Route.INHALED: ("inhaled", "inhale", "by inhalation", "nebulized", "via nebulizer"),
@@ -277,50 +217,46 @@ _ROUTE_WORDS: Final[Mapping[Route, tuple[str, ...]]] = {
     Route.RECTAL: ("pr", "rectal", "rectally"),
     Route.EPIDURAL: ("epidural",),
     Route.INTRATHECAL: ("intrathecal", "intrathecally"),
-}
+}  # fmt: skip
 _ROUTES: Final = {words: route for route, all_ in _ROUTE_WORDS.items() for words in all_}
-_ROUTE: Final = re.compile(rf"\b({_either(_ROUTES)})\b")
+_ROUTE: Final = re.compile(rf"\b({either(_ROUTES)})\b")
 
-# What an instruction may say beside the dose. All branches begin with a letter or a sign, so
-# that the search passes quickly over a text that has none of them.
-_NOISE: Final = re.compile(
-    r"\b(?:(?:and )?then (?:stop|discontinue|dc|d/c)\b"
-    rf"|pain (?:score|scale|level|rating)?s?:? ?{_ANY}(?: ?/ ?10)?(?! ?(?:mg|tab|cap))"
-    r"|disp(?:ense)?:? ?#? ?\d+"
-    r"|refills?:? ?\d+"
-    rf"|for (?:up to )?{_ANY} ?{_HOURS}"
-    rf"|(?:remove|off) after {_ANY} ?{_HOURS}"
-    rf"|with {_ANY} ?(?:oz|ounces?|glass(?:es)?|cups?|ml) (?:of )?[a-z]+"
-    r"|for (?:[2-9]|\d\d) doses\b"
-    r"|x ?(?:[2-9]|\d\d) doses\b"
-    rf"|12 ?{_HOURS} on,? ?(?:and |/ ?)?12 ?{_HOURS} off)"
-    r"|#\s?\d+"
-)
-_STRENGTH_OF_PATCH: Final = re.compile(
-    rf"{_NUMBER} ?[mu]c?g ?/ ?h(?:r|our)?(?= ?(?:patch|transdermal))"
-)
 # Words by which an instruction tells of more than one dose, or of a dose by weight or by hour.
 _CHANGES: Final = re.compile(
     r"\b(?:then|taper|tapering|titrate|titrating|titration|wean|increase|increasing|decrease|"
     r"decreasing|reduce|alternate|alternating|followed by|repeat|additional|another|extra|"
     r"except|skip|hold|unless|loading|bolus|continuous|infuse|infusion|drip|pca|escalate|"
     r"mondays?|tuesdays?|wednesdays?|thursdays?|fridays?|saturdays?|sundays?|mwf|"
-    r"(?:day|week|month)s? [#\d]|(?:first|second|third|next|last) (?:day|week|month|dose)s?|"
+    r"(?<!a )(?<!per )(?<!each )(?<!every )(?<!other )(?:day|week|month)s? [#\d]|"
+    r"(?:first|second|third|next|last) (?:day|week|month|dose)s?|"
     r"per kg|per hour|an hour|hourly|per minute|minutes|mins?)\b"
     r"|/ ?(?:kg|m2|min|h|hr|hour)\b"
 )
 _MAXIMUM: Final = re.compile(
-    r"\b(?:max(?:imum)?\.?|not to exceed|nte|(?:no|not) more than|at most|limit(?:ed)? to|"
-    r"do not (?:exceed|take more than|use more than))"
-    r"(?: (?:daily|amount|dose|total|of|is|per day))*:? ?"
-    rf"{_RANGE}(?! ?(?:times?|x|days?|weeks?)\b)(?: ?{_UNIT})?(?: ?{_PER} ?{_DAY}| daily\b)?"
+    r"\b(?:max(?:imum)?\.?|mdd|not to exceed|nte|dne|(?:no|not) more than|at most|"
+    r"limit(?:ed)? to|do not (?:exceed|take more than|use more than))"
+    r"(?: (?:daily|amount|dose|total|of|is|per day)){0,4} ?[:=]? ?"
+    rf"{_RANGE}(?! ?(?:times?|x|days?|weeks?)\b)(?: ?{UNIT})?+(?: ?{_PER} ?{_DAY}| daily\b)?+"
+    # "at most 2 at a time", or in a week, is no daily maximum
+    rf"(?! ?(?:{_PER}|at\b) ?\w)"
 )
 _DURATION: Final = re.compile(
-    r"\b(?:for|x) ?(?:up to |a total of |the next |about |max(?:imum)? (?:of )?)?"
+    r"\b(?:for|x|duration:?) ?"
+    r"(?:up to |(?:no|not) more than |a total of |the next |about |max(?:imum)? (?:of )?)?"
     rf"{_SPAN}[ -]?(?P<span>days?|d|weeks?|wks?|w|months?)\b"
 )
+_LENGTH_AFTER: Final = re.compile(
+    rf"[;,] *{_SPAN}[ -]?(?P<span>days?|weeks?|wks?|months?)(?= *(?:[;,.]|$))"
+)
+# More than anyone takes at one time: a single "2 tablets" at the end may be the dose.
+_QUANTITY_AFTER: Final = re.compile(rf"[;,] *(?:9|[1-9]\d{{1,3}}) ?(?:{PRODUCT})\b(?=[;,. ]*$)")
+# "10 mg = 2 tablets", "10 mg, 2 tablets", "10 mg (2 tablets)": the count is the dose.
+_SAME_DOSE: Final = re.compile(
+    rf"(?<![\w./-])(?>{ANY}) ?(?:mg|mcg|g)\b"
+    rf"(?: ?= ?(?=(?>{ANY}) ?(?:{PRODUCT}|ml)\b)| ?[,(] ?(?=(?>{ANY}) ?(?:{PRODUCT})\b))"
+)
 _AT_MOST: Final = re.compile(
-    rf"\b(?:up to|(?:no|not) more than|max(?:imum)?(?: of)?) (?={_ANY} ?(?:x|times?)\b)"
+    rf"\b(?:up to|(?:no|not) more than|max(?:imum)?(?: of)?) (?={ANY} ?(?:x|times?)\b)"
 )
 _TIMES: Final = {
     "bid": 2, "bd": 2, "tid": 3, "tds": 3, "qid": 4, "qds": 4, "daily": 1, "qd": 1, "qday": 1,
@@ -339,13 +275,13 @@ _FREQUENCIES: Final = (
     (
         re.compile(
             rf"{_RANGE} ?(?:x|times?) ?{_PER}? ?"
-            rf"(?P<span>days?\b|daily\b|d\b|24 ?{_HOURS}|week\b|weekly\b|wk\b)"
+            rf"(?P<span>days?\b|daily\b|d\b|24 ?{HOURS}|week\b|weekly\b|wk\b)"
         ),
         _count,
     ),
     (
         re.compile(
-            rf"(?:\bonce )?(?<!\w)(?P<word>{_either(_TIMES)}"
+            rf"(?:\bonce )?(?<!\w)(?P<word>{either(_TIMES)}"
             r"|(?:a|per|each|every) (?P<span>day|week|month))\b"
         ),
         _per_day,
@@ -363,17 +299,17 @@ _PARTS: Final = {
     )
     for word in words
 }
-_DAY_PART: Final = re.compile(rf"\b(?:{_either(_PARTS)})\b")
+_DAY_PART: Final = re.compile(rf"\b(?:{either(_PARTS)})\b")
 _MEALS: Final = re.compile(r"\b(?:with|before|after) (?:each |every |all )?meals?\b|\bachs?\b")
 _ONCE: Final = re.compile(
     r"\b(?:once|stat|now|single dose|one-time)\b|\b(?:x|for) ?1(?: (?:dose|time))?\b(?! ?\w)"
     r"|(?<![\w.-])1 (?:time|dose)\b"
 )
 _COUNT_OF_STRENGTH: Final = re.compile(
-    rf"{_RANGE} ?(?:x )?{_NUMBER} ?(?:mg|mcg|g) (?P<unit>{_PRODUCT})\b"
+    rf"{_RANGE} ?(?:x )?{NUMBER} ?(?:mg|mcg|g) (?P<unit>{PRODUCT})\b"
 )
-_STRENGTH_OF_PRODUCT: Final = re.compile(rf"{_RANGE} ?(?P<unit>mg|mcg|g) (?:{_PRODUCT})\b")
-_AMOUNT: Final = re.compile(rf"(?:{_RANGE}|\ban?) ?{_UNIT}(?! ?/)")
+_STRENGTH_OF_PRODUCT: Final = re.compile(rf"{_RANGE} ?(?P<unit>mg|mcg|g) (?:{PRODUCT})\b")
+_AMOUNT: Final = re.compile(rf"(?:{_RANGE}|\ban?) ?{UNIT}(?! ?/)")
 _BARE: Final = re.compile(
     r"(?:^|;|\b(?:take|give|use|apply|place|chew|inject|insert|put|dissolve|wear))"
     rf" *{_SPAN}(?= *(?:;|,|$))"
