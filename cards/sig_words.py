@@ -38,6 +38,8 @@ _COUNTED: Final = (
     "tablet pill capsule film patch lozenge suppository syringe vial packet implant each"
 )
 PRODUCT_UNITS: Final = frozenset(_COUNTED.split())  # one of these is one unit of the product
+KNOWN_UNITS: Final = frozenset({"", *_UNIT_WORDS, *_UNITS_OF_RATE.values()})
+OTHER_UNIT: Final = "other unit"  # instead of a client's word, which is never shown
 
 
 def unit_name(text: str) -> str:

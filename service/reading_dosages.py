@@ -6,8 +6,10 @@ from typing import NamedTuple
 import orjson
 
 from cards.chart import Amount, Dosage, Route
+from cards.drug_names import form_words
 from cards.routes import route_of
 from cards.sig import read_sig
+from cards.sig_words import KNOWN_UNITS, OTHER_UNIT
 from service.fhir import (
     Resource,
     coded,
@@ -48,6 +50,7 @@ _AMOUNTS = (
 )
 _ONCE = frozenset({"once", "stat", "one time", "one-time", "x1"})
 _HOURS_A_DAY = 24
+_KEPT = 2000  # bytes; a longer instruction is met once, and not worth keeping
 
 
 class _Timing(NamedTuple):
@@ -72,13 +75,17 @@ def read_dosages(resource: Resource) -> tuple[Dosage, ...]:
 
 def read_dosage(entry: Resource) -> Dosage:
     """Read one instruction: its structured fields first, then what its text adds."""
-    return _read_again(orjson.dumps(entry))
+    written = orjson.dumps(entry)
+    return _read_again(written) if len(written) <= _KEPT else _read(entry)
 
 
 @lru_cache(maxsize=4096)
 def _read_again(written: bytes) -> Dosage:
     """Read an instruction once: the same few are written for drug after drug."""
-    entry = orjson.loads(written)
+    return _read(orjson.loads(written))
+
+
+def _read(entry: Resource) -> Dosage:
     text = string(entry.get("text")) or string(entry.get("patientInstruction"))
     timing = _read_timing(first_object(entry.get("timing")))
     route, amount, needed = _read_route(entry), _read_amount(entry), _as_needed(entry)
@@ -98,6 +105,14 @@ def _read_again(written: bytes) -> Dosage:
     )
 
 
+def in_our_units(value: object) -> Amount | None:
+    """Read a quantity or a range; the letters of a unit that we do not know go no further."""
+    found = quantity(value)
+    if found is None or found.unit in KNOWN_UNITS or found.unit in form_words():
+        return found
+    return Amount(found.low, found.high, OTHER_UNIT)
+
+
 def _read_route(entry: Resource) -> Route:
     codes, text, _ = coded(entry.get("route"))
     return route_of(codes, text) if codes or text else Route.UNKNOWN
@@ -114,7 +129,7 @@ def _read_amount(entry: Resource) -> Amount | None:
         rates.sort(key=lambda rate: word(rate.get("type")) != "ordered")
     for source in (*rates, entry):
         for name in _AMOUNTS:
-            if name in source and (amount := quantity(source[name])):
+            if name in source and (amount := in_our_units(source[name])):
                 return amount
     return None
 
@@ -135,7 +150,7 @@ def _max_per_day(value: object) -> Amount | None:
     if value is None:
         return None
     ratio = first_object(value)
-    most, span = quantity(ratio.get("numerator")), duration(ratio.get("denominator"))
+    most, span = in_our_units(ratio.get("numerator")), duration(ratio.get("denominator"))
     if most is None or not span:
         return None
     return Amount(most.low / span, most.high / span, most.unit)

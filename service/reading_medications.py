@@ -18,14 +18,13 @@ from service.fhir import (
     notes,
     objects,
     period,
-    quantity,
     reference,
     string,
     when,
     word,
     words,
 )
-from service.reading_dosages import read_dosages
+from service.reading_dosages import in_our_units, read_dosages
 from service.references import Record, read_concepts, read_reasons
 
 KINDS = {
@@ -139,7 +138,7 @@ def read_use(resource: Resource, ref: str, drug: Drug, record: Record) -> Medica
         route=_route(dosages, drug),
         dosages=dosages,
         supply_days=supply.days,
-        quantity=quantity(supply.quantity),
+        quantity=in_our_units(supply.quantity),
         refills=supply.refills,
         dispensed=supply.given,
         written=first_day(resource, _WRITTEN),

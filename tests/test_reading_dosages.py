@@ -3,6 +3,8 @@
 import pytest
 
 from cards.chart import Amount, Dosage, Route
+from cards.sig_words import OTHER_UNIT
+from service import reading_dosages
 from tests.fhir_requests import SNOMED, TABLET, Json, concept, dosage, use
 
 ONE = Amount(1, 1, "tablet")
@@ -185,3 +187,28 @@ def test_route_is_of_the_instruction_then_of_the_product() -> None:
     rectal = {"route": concept(SNOMED, "37161004"), "doseQuantity": TABLET}
     assert use(dosageInstruction=[rectal]).route is Route.RECTAL
     assert use().route is Route.ORAL
+
+
+@pytest.mark.parametrize("unit", ["Smith family", "mg/kg", "x" * 5000])
+def test_unknown_unit_is_neither_kept_nor_taken_for_none(unit: str) -> None:
+    several = {"value": 2, "unit": unit}
+    a_day = {"numerator": several, "denominator": {"value": 1, "unit": "d"}}
+    found = use(
+        dosageInstruction=[{"doseQuantity": several, "maxDosePerPeriod": a_day}],
+        dispenseRequest={"quantity": several},
+    )
+    assert found.dosages[0].amount == Amount(2, 2, OTHER_UNIT)
+    assert found.dosages[0].max_per_day == Amount(2, 2, OTHER_UNIT)
+    assert found.quantity == Amount(2, 2, OTHER_UNIT)
+
+
+@pytest.mark.parametrize("unit", ["tablet", "mcg/h", "injection", "dose", ""])
+def test_known_unit_and_form_are_kept(unit: str) -> None:
+    assert dosage(doseQuantity={"value": 2, "unit": unit}).amount == Amount(2, 2, unit)
+
+
+def test_long_instructions_are_read_and_not_kept() -> None:
+    before = reading_dosages._read_again.cache_info().currsize
+    found = [dosage(doseQuantity=TABLET, text=f"{n} " + "long " * 1000) for n in range(5)]
+    assert [each.amount for each in found] == [ONE] * 5
+    assert reading_dosages._read_again.cache_info().currsize == before

@@ -2,6 +2,7 @@
 
 import pytest
 
+from cards import sig as sig_module
 from cards.chart import Amount, Dosage, Route
 from cards.sig import LONGEST, PRODUCT_UNITS, read_sig, unit_name
 
@@ -156,7 +157,7 @@ def test_two_routes_are_no_route() -> None:
 @pytest.mark.parametrize(
     ("written", "name"),
     [
-        ("{tbl}", "tablet"), ("TAB", "tablet"), ("tablet(s)", "tablet"),
+        ("{tbl}", "tablet"), ("TAB", "tablet"), ("tablet(s)", "tablet"), ("patch(es)", "patch"),
         ("{Capsule}", "capsule"),
         ("{pill}", "pill"), ("film", "film"), ("Each", "each"), ("ug", "mcg"),
         ("\N{MICRO SIGN}g", "mcg"), ("MG", "mg"), ("mL", "ml"), ("ug/h", "mcg/h"), ("", ""),
@@ -170,3 +171,10 @@ def test_units_have_one_name(written: str, name: str) -> None:
 
 def test_a_dose_is_not_a_unit_of_the_product() -> None:
     assert "dose" not in PRODUCT_UNITS
+
+
+def test_long_texts_are_not_kept() -> None:
+    before = sig_module._read.cache_info().currsize
+    for number in range(5):
+        assert read_sig(f"{number} tablets " + "x" * LONGEST).amount is None
+    assert sig_module._read.cache_info().currsize == before
