@@ -14,8 +14,11 @@ from cards.drug_classes import class_names, ingredients_of
 
 _TOKEN = re.compile(r"(?:#|\bno\.) ?\d(?![\d.])|\d[\d,]*(?:\.\d+)?|\.\d+|[a-z]+|[%/(),.;:\n]")
 _UNITS = frozenset({"mg", "mcg", "g", "gm", "ml", "hr", "hour", "h", "per", "spray", "actuat"})
-# "Tylenol Extra Strength 500 mg", "morphine (preservative free) 4 mg"
-_PRODUCT_WORDS = frozenset({"extra", "regular", "strength", "pf", "preservative", "free"})
+# "Tylenol Extra Strength 500 mg", "morphine (preservative free) 4 mg", "oxycodone IR 5 mg"
+_PRODUCT_WORDS = frozenset({
+    "extra", "regular", "strength", "pf", "preservative", "free",
+    "ir", "immediate", "short", "acting", "long", "sustained", "controlled", "prolonged",
+})  # fmt: skip
 _PASSED = frozenset({"/", "(", ")", ",", ".", "%"}) | _UNITS | _PRODUCT_WORDS
 _LONGEST_PHRASE = 5
 _DENIAL_REACH = 2

@@ -21,6 +21,11 @@ _STRENGTH = re.compile(
 _NUMBERS = re.compile(_NUMBER)
 _LETTERS = re.compile(r"[a-z]+")
 _PER = {"h": "hr", "hour": "hr"}
+# The other words for "extended release"; "controlled" alone may be of the substance.
+_RELEASED_SLOWLY = re.compile(
+    r"\b(?:sustained|controlled|prolonged|slow)[ -]release\b|\blong[ -]acting\b"
+)
+_COATED = re.compile(r"\bfilm(?=[ -]coated\b)", re.IGNORECASE)  # no film to put in the mouth
 _PACK = re.compile(r"dose ?-?pac?k|\bpak\b|taper ?-?pac?k")
 _MOST_TEXT = 300
 _STRONGEST_PATCH_MG = 1.0  # a patch that says "25 mcg" means 25 mcg/h
@@ -33,7 +38,7 @@ def named(text: str) -> frozenset[str]:
 
 def find(text: str) -> Drug | None:
     """Return the drug that a text names, None if it names none of our classes."""
-    text = text[:_MOST_TEXT]
+    text = _COATED.sub("", text[:_MOST_TEXT])
     lower = text.lower()
     run = drug_phrases.run(lower)
     if not run:
@@ -64,8 +69,12 @@ def _in_our_words(product: drug_names.Product, text: str) -> drug_names.Product:
     return product._replace(
         ingredients=ordered,
         brand=branded[0].brand if branded else "",
-        extended=drug_names.says_extended(text),
+        extended=_says_extended(text),
     )
+
+
+def _says_extended(text: str) -> bool:
+    return drug_names.says_extended(text) or bool(_RELEASED_SLOWLY.search(text.lower()))
 
 
 def _given(run: Run) -> Route | None:
@@ -86,7 +95,7 @@ def _product(text: str, run: Run) -> drug_names.Product:
     by_name = {one.name: one for one in ingredients}
     return drug_names.Product(
         tuple(by_name[name] for name in leading_first(by_name)),
-        extended=drug_names.says_extended(said),
+        extended=_says_extended(said),
         pack=bool(_PACK.search(said)),
         brand=brand,
     )

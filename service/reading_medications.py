@@ -1,10 +1,13 @@
 """Medication orders, statements, dispenses and administrations of any FHIR version."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from cards.chart import Dosage, Drug, MedicationUse, Route
+from cards.chart import Amount, Dosage, Drug, MedicationUse, Route
+from cards.dosing import HOURS_PER_DAY, MG
 from cards.drugs import identify
+from cards.sig import PRODUCT_UNITS
 from service.fhir import (
     Coded,
     Period,
@@ -12,12 +15,14 @@ from service.fhir import (
     coded,
     count,
     day,
+    days_in,
     duration,
     first_day,
     first_object,
     notes,
     objects,
     period,
+    quantity,
     reference,
     string,
     when,
@@ -35,6 +40,7 @@ KINDS = {
     "MedicationAdministration": "administration",
 }
 _CATEGORIES = frozenset({"inpatient", "outpatient", "community", "discharge"})
+_LEAST_MG, _MOST_MG = 0.001, 99_999.0  # of a strength: beyond, something else is meant
 _DENIALS = ("wasNotTaken", "wasNotGiven", "notGiven")
 _ON_TAKING = frozenset({*_DENIALS, "taken"})
 _ADHERENCE = {"not-taking": "not-taken", "stopped": "stopped", "on-hold": "on-hold"}
@@ -58,6 +64,13 @@ _STATUS_REASONS = (
     "reasonNotTaken",
     "reasonNotGiven",
 )
+
+
+class _Share(NamedTuple):
+    """What the strength of an ingredient is given in."""
+
+    size: float
+    per: str
 
 
 class _Supply(NamedTuple):
@@ -104,24 +117,86 @@ def _of_medication(medication: Resource) -> Coded:
     found = coded(medication.get("code"))
     if found.codes or found.text:
         return found
-    parts = [
-        coded(part.get("itemCodeableConcept") or part.get("item"))
+    listed = [
+        part
         for part in objects(medication.get("ingredient"))
+        if part.get("isActive") is not False
     ]
-    if len(parts) == 1:
-        return parts[0]
-    return Coded((), " / ".join(part.text for part in parts if part.text))
+    named = [coded(part.get("itemCodeableConcept") or part.get("item")) for part in listed]
+    codes = named[0].codes if len(named) == 1 else ()
+    strong = [_strong(each, part) for each, part in zip(named, listed, strict=True)]
+    if strong and all(strong):
+        form = coded(medication.get("form") or medication.get("doseForm")).text
+        return Coded(codes, _in_form(" / ".join(strong), form))
+    if len(named) == 1:
+        return named[0]
+    return Coded((), " / ".join(each.text for each in named if each.text))
+
+
+def _strong(named: Coded, part: Resource) -> str:
+    """Write an ingredient with its strength; nothing if either is not known for certain."""
+    drug = identify_drug(named)
+    if drug is None or len(drug.ingredients) != 1 or drug.ingredients[0].mg is not None:
+        return ""
+    strength = _strength(part)
+    return f"{drug.ingredients[0].name} {strength}" if strength else ""
+
+
+def _strength(part: Resource) -> str:
+    """Write a strength as names of products do: "30 mg", "2 mg/ml", "0.025 mg/h"."""
+    ratio = first_object(
+        part.get("strength") or part.get("strengthRatio") or part.get("amount")
+    )
+    weight = quantity(ratio.get("numerator") or part.get("strengthQuantity"))
+    beneath = ratio.get("denominator")
+    share = _share(quantity(beneath)) if beneath else _Share(1, "")
+    if weight is None or share is None or weight.unit not in MG:
+        return ""
+    mg = weight.high * MG[weight.unit] / share.size
+    return f"{mg:g} mg{share.per}" if _LEAST_MG <= mg <= _MOST_MG else ""
+
+
+def _share(amount: Amount | None) -> _Share | None:
+    """Say what a strength is given in: units of the product, ml or hours."""
+    if amount is None:
+        return None
+    if amount.unit in PRODUCT_UNITS | {"", "1"}:
+        return _Share(amount.high, "")
+    if amount.unit == "ml":
+        return _Share(amount.high, "/ml")
+    days = days_in(amount.unit)
+    return _Share(amount.high * days * HOURS_PER_DAY, "/h") if days else None
+
+
+def _in_form(text: str, form: str) -> str:
+    """Add the form, unless its words would make another medicine of it."""
+    whole = f"{text} {form}".strip()
+    plain, formed = identify((), text), identify((), whole)
+    same = plain and formed and plain.ingredient_names == formed.ingredient_names
+    return whole if same else text
 
 
 def identify_drug(medicine: Coded) -> Drug | None:
     """Find the drug by its codes and text, else by another display of its codings."""
     drug = identify(medicine.codes, medicine.text)
     if drug:
-        return drug
+        return _with_strength(drug, medicine.text)
     others = (
         identify((), display) for display in medicine.displays if display != medicine.text
     )
     return next((other for other in others if other), None)
+
+
+def _with_strength(drug: Drug, text: str) -> Drug:
+    """Take what the code of an ingredient leaves open from a text about the same ingredient."""
+    said = drug.doubt or drug.form or drug.brand or drug.extended or drug.pack
+    if not text or said or any(each.mg is not None for each in drug.ingredients):
+        return drug
+    named = identify((), text)
+    if named is None or named.ingredient_names != drug.ingredient_names:
+        return drug
+    more = named.extended or all(each.mg is not None for each in named.ingredients)
+    return replace(named, identified=drug.identified) if more else drug
 
 
 def read_use(resource: Resource, ref: str, drug: Drug, record: Record) -> MedicationUse:

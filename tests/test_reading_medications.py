@@ -1,13 +1,15 @@
 """Medications of every version of FHIR become the same use."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 
-from cards.chart import Amount, Dosage, Route
+from cards.chart import Amount, Dosage, Drug, Identified, Ingredient, Route
 from tests.fhir_requests import (
     BACK_PAIN,
     MEDICATION,
+    RXNORM,
     SNOMED,
     TRAMADOL,
     Json,
@@ -92,6 +94,123 @@ from tests.fhir_requests import (
 def test_medicine_is_found(more: Json, drafts: list[Json]) -> None:
     found = chart(medication(**more), MEDICATION, drafts=drafts)
     assert [each.drug.ingredient_names for each in found.medications] == [{"tramadol"}]
+
+
+OXYCODONE = concept(RXNORM, "7804", "Oxycodone")
+TYLENOL = {"text": "acetaminophen"}
+A_TABLET = {"value": 1, "unit": "tablet", "code": "{tbl}"}
+
+
+def ratio(value: float, unit: str, beneath: Json | None = None) -> Json:
+    stated = {"numerator": {"value": value, "unit": unit}}
+    return {**stated, "denominator": beneath} if beneath else stated
+
+
+def part(item: Json, strength: Json, **more: Any) -> Json:
+    return {"itemCodeableConcept": item, "strength": strength, **more}
+
+
+def made_of(*parts: Json, form: str = "", **more: Any) -> Drug:
+    """Read the drug of a contained Medication that has no code."""
+    medicine = {"resourceType": "Medication", "id": "x", "ingredient": list(parts), **more}
+    if form:
+        medicine["form"] = {"text": form}
+    return use(contained=[medicine], medicationReference={"reference": "#x"}).drug
+
+
+@pytest.mark.parametrize(
+    ("strength", "form", "expected"),
+    [
+        (ratio(30, "mg", A_TABLET), "Tablet", Ingredient("oxycodone", 30)),
+        (ratio(30, "mg", {"value": 1, "code": "1"}), "", Ingredient("oxycodone", 30)),
+        (ratio(30, "mg"), "Film-coated tablet", Ingredient("oxycodone", 30)),
+        (ratio(60, "mg", {"value": 2, "unit": "tablets"}), "", Ingredient("oxycodone", 30)),
+        (ratio(0.03, "g", A_TABLET), "tablet", Ingredient("oxycodone", 30)),
+        (ratio(5, "mg", {"value": 5, "unit": "mL"}), "Oral solution",
+         Ingredient("oxycodone", 1, "mL")),
+    ],
+)  # fmt: skip
+def test_strength_of_an_ingredient_is_kept(
+    strength: Json, form: str, expected: Ingredient
+) -> None:
+    drug = made_of(part(OXYCODONE, strength), form=form)
+    assert drug.ingredients == (expected,)
+    assert drug.identified is Identified.CODE
+
+
+@pytest.mark.parametrize(
+    "strength",
+    [
+        {},
+        ratio(30, "mmol", A_TABLET),
+        ratio(30, "mg", {"value": 1, "unit": "box"}),
+        ratio(30, "mg", {"value": 0, "unit": "tablet"}),
+        ratio(0, "mg", A_TABLET),
+        ratio(4e6, "mg", A_TABLET),
+        {"numerator": "30 mg"},
+    ],
+)
+def test_strength_that_is_not_understood_stays_unknown(strength: Json) -> None:
+    drug = made_of(part(OXYCODONE, strength), form="Tablet")
+    assert drug.ingredients == (Ingredient("oxycodone"),)
+
+
+def test_strengths_of_a_combination_go_to_their_ingredients() -> None:
+    drug = made_of(
+        part(TYLENOL, ratio(325, "mg", A_TABLET)),
+        part(OXYCODONE, ratio(5, "mg", A_TABLET)),
+        part({"text": "lactose"}, ratio(100, "mg", A_TABLET), isActive=False),
+        form="Tablet",
+    )
+    assert set(drug.ingredients) == {
+        Ingredient("oxycodone", 5),
+        Ingredient("acetaminophen", 325),
+    }
+    assert drug.form == "tablet"
+
+
+def test_combination_with_one_strength_unknown_has_none() -> None:
+    drug = made_of(part(TYLENOL, {}), part(OXYCODONE, ratio(5, "mg", A_TABLET)))
+    assert {each.mg for each in drug.ingredients} == {None}
+
+
+def test_release_of_the_form_is_kept() -> None:
+    form = "Prolonged-release oral tablet"
+    drug = made_of(part(OXYCODONE, ratio(20, "mg", A_TABLET)), form=form)
+    assert drug.extended
+
+
+def test_form_that_names_another_medicine_is_left_out() -> None:
+    drug = made_of(part(OXYCODONE, ratio(5, "mg", A_TABLET)), form="with acetaminophen")
+    assert drug.ingredients == (Ingredient("oxycodone", 5),)
+
+
+def test_patch_is_of_an_hour() -> None:
+    fentanyl = part({"text": "fentanyl"}, ratio(25, "ug", {"value": 1, "unit": "h"}))
+    drug = made_of(fentanyl, form="Transdermal patch")
+    assert (drug.ingredients, drug.route) == (
+        (Ingredient("fentanyl", 0.025, "h"),),
+        Route.TRANSDERMAL,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "mg", "extended"),
+    [
+        ("oxycodone 5 mg tablet", 5, False),
+        ("oxycodone ER 20 mg", 20, True),
+        ("OxyContin", None, True),
+        ("oxycodone", None, False),
+        ("oxycodone-acetaminophen 5-325 mg", None, False),
+    ],
+)
+def test_text_says_what_the_code_of_an_ingredient_leaves_open(
+    text: str, mg: float | None, extended: bool
+) -> None:
+    drug = use(medicationCodeableConcept={**OXYCODONE, "text": text}).drug
+    assert drug.ingredients == (Ingredient("oxycodone", mg),)
+    assert drug.extended is extended
+    assert drug.identified is Identified.CODE
 
 
 def test_medication_is_found_by_its_full_url() -> None:
