@@ -91,7 +91,9 @@ def _read(entry: Resource) -> Dosage:
     route, amount, needed = _read_route(entry), _read_amount(entry), _as_needed(entry)
     timed = timing.per_day is not None or timing.once
     complete = timed and amount and route is not Route.UNKNOWN and needed is not None
-    sig = read_sig(text) if text and not complete else _UNKNOWN
+    sig = read_sig(text) if text else _UNKNOWN
+    if complete:  # only the most a day is still asked of the text
+        sig = Dosage(max_per_day=sig.max_per_day)
     return Dosage(
         text=text,
         route=sig.route if route is Route.UNKNOWN else route,

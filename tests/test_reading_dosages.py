@@ -170,6 +170,19 @@ def test_structured_fields_go_before_the_text() -> None:
     assert not found.as_needed
 
 
+def test_most_a_day_is_read_of_the_text_beside_complete_fields() -> None:
+    complete = {
+        "asNeededBoolean": True,
+        "doseQuantity": TABLET,
+        "route": concept(SNOMED, "26643006"),
+        "timing": {"repeat": {"frequency": 6, "period": 1, "periodUnit": "d"}},
+    }
+    text = "Take 2 tablets every 4 hours for 3 days. Max Daily Amount: 4 tablets"
+    found = dosage(text=text, **complete)
+    assert found.max_per_day == Amount(4, 4, "tablet")
+    assert (found.amount, found.times_per_day, found.days) == (ONE, Amount(6, 6), None)
+
+
 def test_steps_of_a_taper_are_kept_apart_and_in_order() -> None:
     second = {"sequence": 2, "doseQuantity": {"value": 1, "unit": "tablet"}}
     first = {"sequence": 1, "doseQuantity": {"value": 2, "unit": "tablet"}}
