@@ -29,6 +29,8 @@ from cards.sig_words import (
 __all__ = ["LONGEST", "PRODUCT_UNITS", "read_sig", "unit_name"]
 
 LONGEST: Final = 300  # characters; a longer text is a leaflet, not an instruction
+_MOST_AT_ONCE: Final = 8  # units of a product
+_FAR_MORE: Final = 5  # times the dose: a quantity; "1 tab daily, 2 tab" may be two doses
 _SPOONS_ML: Final = {"teaspoon": 5.0, "tablespoon": 15.0}
 
 
@@ -98,14 +100,15 @@ class _Dose:
 
 def _dose(line: _Line) -> _Dose:
     at_most = line.takes(_AT_MOST)
+    last = line.each(_LAST, _amount)
     times = {found for pattern, read in _FREQUENCIES for found in line.each(pattern, read)}
     parts = len(line.each(_DAY_PART, _day_part))
     if parts:
         times.add(Amount(parts, parts))
     meals = line.takes(_MEALS)
     once = line.takes(_ONCE)
-    days = _days_after(line) if times else frozenset()
-    amounts = _amounts(line)
+    days = frozenset(line.each(_LENGTH_AFTER, _days)) if times else frozenset()
+    amounts = _amounts(line, last)
     never = any(amount.high <= 0 for amount in times)  # "every 0 hours"
     several = len(times) + once > 1 or len(amounts) > 1 or (meals and parts > 0)
     if several or never or _DIGIT.search(line.text):
@@ -113,17 +116,20 @@ def _dose(line: _Line) -> _Dose:
     return _Dose(_single(amounts), _single(times), once, days, at_most)
 
 
-def _days_after(line: _Line) -> frozenset[Amount]:
-    """Take the length and the quantity that stand after a frequency without a word."""
-    days = frozenset(line.each(_LENGTH_AFTER, _days))
-    line.takes(_QUANTITY_AFTER)
-    return days
+def _is_handed_out(last: Amount, doses: set[Amount]) -> bool:
+    """Tell the quantity at the end of an order from a dose: it is far more than one dose."""
+    if last.unit in PRODUCT_UNITS and last.high > _MOST_AT_ONCE:
+        return True
+    return bool(doses) and all(
+        dose.unit == last.unit and last.low >= _FAR_MORE * dose.high for dose in doses
+    )
 
 
-def _amounts(line: _Line) -> set[Amount]:
+def _amounts(line: _Line, last: Iterable[Amount]) -> set[Amount]:
     counted = line.each(_COUNT_OF_STRENGTH, _amount)  # "2 x 5 mg tablets"
     strengths = line.each(_STRENGTH_OF_PRODUCT, _amount)  # "5 mg tablet"
     amounts = counted | line.each(_AMOUNT, _amount) | line.each(_BARE, _amount)
+    amounts |= {amount for amount in last if not _is_handed_out(amount, amounts)}
     # "oxycodone 5 mg tablet, take 1 tablet": the strength describes, the count is the dose
     described = amounts and all(amount.unit in PRODUCT_UNITS for amount in amounts)
     return amounts if described else amounts | strengths
@@ -248,8 +254,9 @@ _DURATION: Final = re.compile(
 _LENGTH_AFTER: Final = re.compile(
     rf"[;,] *{_SPAN}[ -]?(?P<span>days?|weeks?|wks?|months?)(?= *(?:[;,.]|$))"
 )
-# More than anyone takes at one time: a single "2 tablets" at the end may be the dose.
-_QUANTITY_AFTER: Final = re.compile(rf"[;,] *(?:9|[1-9]\d{{1,3}}) ?(?:{PRODUCT})\b(?=[;,. ]*$)")
+_LAST: Final = re.compile(
+    rf"[;,] *(?P<low>{NUMBER})(?P<high>) ?(?P<unit>(?:{PRODUCT}|mls?)\b)(?=[;,. ]*$)"
+)
 # "10 mg = 2 tablets", "10 mg, 2 tablets", "10 mg (2 tablets)": the count is the dose.
 _SAME_DOSE: Final = re.compile(
     rf"(?<![\w./-])(?>{ANY}) ?(?:mg|mcg|g)\b"

@@ -159,7 +159,7 @@ BESIDE: Final = re.compile(
     rf"|12 ?{HOURS} on,? ?(?:and |/ ?)?12 ?{HOURS} off)"
     rf"|(?<!mg), ?(?:[2-9]|\d{{2,4}}) (?:{PRODUCT}|ml),? ?\d{{1,2}} refills?\b"
     r"|(?<![\w.,/-])\d{1,2} refills?\b"
-    r"|#\s?\d{1,5}"
+    r"|#\s?\d{1,5}(?: ?/ ?\d{1,5})?"
 )
 STRENGTH_OF_PATCH: Final = re.compile(
     rf"{NUMBER} ?[mu]c?g ?/ ?h(?:r|our)?(?= ?(?:patch|transdermal))"
