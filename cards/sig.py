@@ -257,10 +257,12 @@ _LENGTH_AFTER: Final = re.compile(
 _LAST: Final = re.compile(
     rf"[;,] *(?P<low>{NUMBER})(?P<high>) ?(?P<unit>(?:{PRODUCT}|mls?)\b)(?=[;,. ]*$)"
 )
+_FEW: Final = r"(?:[0-8](?:\.\d{1,6})?|\.\d{1,6})"  # "5 mg, 60 tablets" is no dose of sixty
 # "10 mg = 2 tablets", "10 mg, 2 tablets", "10 mg (2 tablets)": the count is the dose.
 _SAME_DOSE: Final = re.compile(
     rf"(?<![\w./-])(?>{ANY}) ?(?:mg|mcg|g)\b"
-    rf"(?: ?= ?(?=(?>{ANY}) ?(?:{PRODUCT}|ml)\b)| ?[,(] ?(?=(?>{ANY}) ?(?:{PRODUCT})\b))"
+    rf"(?: ?= ?(?=(?>{ANY}) ?(?:{PRODUCT}|ml)\b)"
+    rf"| ?[,(] ?(?=(?>{_FEW}(?: ?(?:-|to|or) ?{_FEW})?) ?(?:{PRODUCT})\b))"
 )
 _AT_MOST: Final = re.compile(
     rf"\b(?:up to|(?:no|not) more than|max(?:imum)?(?: of)?) (?={ANY} ?(?:x|times?)\b)"

@@ -212,6 +212,7 @@ NOT_READ = [
     "2 tab(s), Oral, Daily, 8 tab(s)",
     "5 mL, Oral, 3 times a day, 10 mL",
     "5 mg, Oral, 3 times a day, 150 mL",
+    "5 mg, 60 tab(s), Oral, 4 times a day",
     "Oral, twice a day, 60 tab(s)",
     "1 tab(s), Oral, q6hr, 10 mg",
     "1 tab(s), Oral, Daily, 90 mg",
