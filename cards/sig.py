@@ -252,7 +252,8 @@ _DURATION: Final = re.compile(
     rf"{_SPAN}[ -]?(?P<span>days?|d|weeks?|wks?|w|months?)\b"
 )
 _LENGTH_AFTER: Final = re.compile(
-    rf"[;,] *{_SPAN}[ -]?(?P<span>days?|weeks?|wks?|months?)(?= *(?:[;,.]|$))"
+    rf"(?:[;,]|\b(?:pain|spasms?)) *{_SPAN}[ -]?"
+    r"(?P<span>days?|weeks?|wks?|months?)(?= *(?:[;,.]|$))"
 )
 _LAST: Final = re.compile(
     rf"[;,] *(?P<low>{NUMBER})(?P<high>) ?(?P<unit>(?:{PRODUCT}|mls?)\b)(?=[;,. ]*$)"

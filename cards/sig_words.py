@@ -142,9 +142,10 @@ _RATED: Final = r"(?:10|\d)(?: ?(?:-|to|or) ?(?:10|\d))?"
 # sign, so that the search passes quickly over a text that has none of them.
 BESIDE: Final = re.compile(
     r"\b(?:(?:and )?then (?:stop|discontinue|dc|d/c)\b"
-    # "for pain 3 times a day" tells no score, "for pain 1-2 q6h" may tell a dose.
-    rf"|pains?(?:(?:[ ,:(-]{{1,3}}{_PAIN}s?\b){{1,3}}:? ?\(?| ?\() ?(?>{_RATED}(?: ?/ ?10)?)"
-    rf"(?![\d.]*\d| ?(?:{either(UNITS)}|x|times?|hours?|hrs?|h|days?)\b) ?\)?"
+    # "for pain 3 times a day" tells no score, "for pain 1-2 q6h" may tell a dose, 4-6 does not.
+    rf"|pains?(?:(?:(?:[ ,:(-]{{1,3}}{_PAIN}s?\b){{1,3}}:? ?\(?| ?\() ?(?>{_RATED}(?: ?/ ?10)?)"
+    rf"|:? (?>[4-9] ?(?:-|to) ?(?:10|[5-9])))"
+    rf"(?![\d.]*\d| ?(?:{either(UNITS)}|x(?! ?\d)|times?|hours?|hrs?|h|days?)\b) ?\)?"
     rf"|pains?:? (?>{_RATED})(?: ?/ ?10\b|(?= ?(?:[;,.](?!\d)|$)))"
     r"|(?:disp(?:ense)?|qty|quantity)[:.]? ?#? ?\d{1,5}"
     r"|(?:refills?|rf)(?: x| ?[:=#])? ?\d{1,3}(?![\d.]*\d)"

@@ -107,6 +107,7 @@ READ = [
     ("2 tablets Orally every 6 hrs, 30 days", "2 tablet", "4", False, "30", ""),
     ("1 capsule as needed Orally every 8 hrs 10 day(s)", "1 capsule", "3", True, "10", ""),
     ("1 tablet as needed Orally every 6 hrs 5 days", "1 tablet", "4", True, "5", ""),
+    ("1 tablet Orally every 6 hrs as needed for pain 5 days", "1 tablet", "4", True, "5", ""),
     ("1 tablet with food Orally Twice a day 2 weeks", "1 tablet", "2", False, "14", ""),
     ("1 capsule Orally Three times a day 30 day(s)", "1 capsule", "3", False, "30", ""),
     ("1 patch to skin Transdermal every 72 hrs 30 days", "1 patch", "1/3", False, "30", ""),
@@ -157,6 +158,7 @@ READ = [
     ("1 TAB PO BEDTIME", "1 tablet", "1", False, "", ""),
     ("1 EACH TRANSDERMAL Q72H", "1 each", "1/3", False, "", ""),
     ("15 MG IVP Q6H", "15 mg", "4", False, "", ""),
+    ("5 mg PO Q6H PRN pain 4-6 x 5 days", "5 mg", "4", True, "5", ""),
     ("5 mg PO Q6H PRN PRN Reason: Pain #20 tab RF: 0", "5 mg", "4", True, "", ""),
     # NextGen
     ("take 1 tablet by oral route every 6 hours as needed", "1 tablet", "4", True, "", ""),
@@ -244,6 +246,9 @@ NOT_READ = [
     "1T PO BID",  # a tablespoon may be meant
     "TK 1 T PO Q 6 H PRN P",
     "1 tab bid for pain over 6",
+    "1 tab bid for pain 3 days a week",
+    "1 tab bid for pain 3 days after surgery",
+    "for pain 4-6 tablets q6h or 2 q4h",
     "for pain 1-2 every 6 hours, 3 at night",
     "1 tab bid, 3 refills in 30 days",
     "1 tab bid, 2 tabs, 0 refill and 1 at night",
