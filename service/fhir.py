@@ -314,6 +314,8 @@ def _range(value: Resource) -> Amount | None:
     low, high = (quantity(first_object(value.get(end))) for end in ("low", "high"))
     if low is None or high is None:
         return low or high
+    if low.unit and high.unit and low.unit != high.unit:  # 500 mg to 1 g
+        return None
     return Amount(min(low.low, high.low), max(low.high, high.high), low.unit or high.unit)
 
 

@@ -197,6 +197,7 @@ def test_choice_of_date_types_is_read(resource: fhir.Resource, expected: Period)
         ({"value": 1}, Amount(1, 1, "")),
         ({"low": {"value": 1, "unit": "tab"}, "high": {"value": 2}}, Amount(1, 2, "tablet")),
         ({"low": {"value": 2}, "high": {"value": 1}}, Amount(1, 2, "")),
+        ({"low": {"value": 500, "unit": "mg"}, "high": {"value": 1, "unit": "g"}}, None),
         ({"high": {"value": 2, "unit": "tab"}}, Amount(2, 2, "tablet")),
         (30, Amount(30, 30, "")),
         ({"value": 0, "unit": "mg"}, None),
