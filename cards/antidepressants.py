@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from cards.case import Case
-from cards.chart import Code, Fact, Fires, MedicationUse, Problem, Silent, Verdict
+from cards.chart import Fact, Fires, MedicationUse, Silent, Verdict
 from cards.circumstances import age, latest
+from cards.contraindications import MYOCARDIAL_INFARCTION, recent_infarctions
 from cards.definitions import number
 from cards.dosing import daily_mg, days_with_refills
 from cards.drug_classes import classes_of
 from cards.maois import MAOI, maois
 from cards.medications import fact, last_date, systemic
-from cards.record import active_problems, dated_fact, is_recent, problem_fact, start
+from cards.record import active_problems, dated_fact, is_recent, problem_fact
 from cards.relevance import Relevance
 from cards.terms import known, title
 from cards.trials import TrialStatus, class_status
@@ -22,7 +23,6 @@ ANXIETY = known("anxiety")
 DEPRESSION = known("depression")
 DULOXETINE_INDICATION = known("duloxetine-indication")
 LONG_QT = known("qt-prolongation")
-MYOCARDIAL_INFARCTION = known("myocardial-infarction")
 QTC = known("qtc")
 TCA_CAUTIONS: Final = tuple(map(known, ("glaucoma-angle-closure", "urinary-retention")))
 
@@ -34,7 +34,6 @@ UPTAKE_INHIBITORS: Final = frozenset({"snri", "ssri"})
 TERTIARY: Final = frozenset({"amitriptyline", "imipramine"})
 # Not enough to call a step tried.
 INADEQUATE: Final = frozenset({TrialStatus.UNTRIED, TrialStatus.SUB_THERAPEUTIC})
-OLD_INFARCTION: Final = Code("icd10cm", "I25.2")
 
 
 def duloxetine_start_titrate(case: Case) -> Verdict:
@@ -233,23 +232,14 @@ def _tricyclic(case: Case) -> str:
 
 
 def _heart_risks(case: Case) -> Iterator[tuple[str, Fact]]:
-    for problem in active_problems(case.chart, (MYOCARDIAL_INFARCTION,)):
-        if _is_recent_infarction(problem, case):
-            yield "recent heart attack", problem_fact(problem, MYOCARDIAL_INFARCTION)
+    for problem in recent_infarctions(case.chart, case.limits["infarction_days"]):
+        yield "recent heart attack", problem_fact(problem, MYOCARDIAL_INFARCTION)
     for problem in active_problems(case.chart, (LONG_QT,)):
         yield title(LONG_QT), problem_fact(problem, LONG_QT)
     seen = latest(case.chart, QTC, number("lookback.laboratory_days"))
     if seen and seen.value is not None and seen.value > case.limits["qtc_ms"]:
         name = f"QTc {seen.value:g} ms"
         yield name, dated_fact(seen.reference, name, seen.on)
-
-
-def _is_recent_infarction(problem: Problem, case: Case) -> bool:
-    """Say whether the infarction may be recent; one without a date may be, an old one not."""
-    if OLD_INFARCTION in problem.concept.codes:
-        return False
-    day = start(problem)
-    return day is None or is_recent(day, case.chart.today, case.limits["infarction_days"])
 
 
 def _cautions(case: Case) -> Iterator[tuple[str, Fact]]:

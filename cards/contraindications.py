@@ -1,22 +1,33 @@
 """What forbids a medicine whatever was tried: allergies, and what speaks against NSAIDs."""
 
-from datetime import date
+from collections.abc import Iterator
 from typing import Final
 
-from cards.chart import Allergy, Chart, Drug, Fact, Measurement
+from cards.chart import Allergy, Chart, Drug, Fact, Problem
+from cards.circumstances import latest
 from cards.definitions import number
 from cards.medications import fact, in_use
-from cards.record import dated_fact, is_active, problem_fact, problems_of, stands
+from cards.record import (
+    active_problems,
+    dated_fact,
+    is_active,
+    may_be_recent,
+    problem_fact,
+    problems_of,
+    stands,
+)
 from cards.terms import known
 
+MYOCARDIAL_INFARCTION: Final = known("myocardial-infarction")
+OLD_INFARCTION: Final = known("myocardial-infarction-old")
+
 _NSAID_RISKS_EVER: Final = tuple(
-    map(known, ("gi-bleed", "gi-ulcer", "myocardial-infarction", "cardiovascular-disease"))
+    map(known, ("gi-bleed", "gi-ulcer", MYOCARDIAL_INFARCTION, "cardiovascular-disease"))
 )
 _NSAID_RISKS_NOW: Final = tuple(
     map(known, ("heart-failure", "dialysis", "acute-kidney-injury", "pregnancy"))
 )
 _EGFR: Final = known("egfr")
-_EGFR_TOO_LOW: Final = 30  # mL/min/1.73 m2: NSAID labels, advanced renal disease
 
 
 def allergic(chart: Chart, drug: Drug) -> Fact | None:
@@ -42,6 +53,14 @@ def nsaid_contraindicated(chart: Chart) -> Fact | None:
         if (ever and stands(problem)) or (now and is_active(problem)):
             return problem_fact(problem, ever or now)
     return _low_egfr(chart) or _anticoagulant(chart)
+
+
+def recent_infarctions(chart: Chart, days: float) -> Iterator[Problem]:
+    """Yield heart attacks that may be recent; one without a date may be, an old one is not."""
+    for problem in active_problems(chart, (MYOCARDIAL_INFARCTION,)):
+        old = OLD_INFARCTION in problem.concept.terms
+        if not old and may_be_recent(problem, chart, days):
+            yield problem
 
 
 def nsaid_allergy(chart: Chart) -> Fact | None:
@@ -78,18 +97,10 @@ def allergy_fact(allergy: Allergy) -> Fact:
 
 
 def _low_egfr(chart: Chart) -> Fact | None:
-    values = [m for m in chart.measurements if _EGFR in m.concept.terms and m.value is not None]
-    latest = max(values, key=_day, default=None)
-    if latest is None or latest.value is None or latest.value >= _EGFR_TOO_LOW:
+    seen = latest(chart, _EGFR, number("lookback.laboratory_days"))
+    if seen is None or seen.value is None or seen.value >= number("nsaid.severe_egfr"):
         return None
-    days = number("lookback.laboratory_days")
-    if latest.on is not None and (chart.today - latest.on).days > days:
-        return None
-    return dated_fact(latest.reference, f"eGFR {latest.value:g}", latest.on)
-
-
-def _day(measurement: Measurement) -> date:
-    return measurement.on or date.min
+    return dated_fact(seen.reference, f"eGFR {seen.value:g}", seen.on)
 
 
 def _anticoagulant(chart: Chart) -> Fact | None:

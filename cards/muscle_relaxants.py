@@ -5,8 +5,9 @@ from typing import Final
 
 from cards import cautions
 from cards.case import Case
-from cards.chart import Code, Fact, Fires, MedicationUse, Problem, Silent, Verdict
+from cards.chart import Fact, Fires, MedicationUse, Problem, Silent, Verdict
 from cards.circumstances import age, latest, pregnancy
+from cards.contraindications import MYOCARDIAL_INFARCTION, recent_infarctions
 from cards.definitions import number
 from cards.dosing import daily_mg, days_with_refills, single_mg
 from cards.drug_classes import classes_of
@@ -20,7 +21,7 @@ from cards.medications import (
     supply_end,
     systemic,
 )
-from cards.record import active_problems, dated_fact, is_recent, problem_fact, start
+from cards.record import active_problems, dated_fact, is_recent, problem_fact
 from cards.terms import known, title
 from cards.trials import TrialStatus, failed_courses
 
@@ -29,8 +30,6 @@ LIVER_DISEASE = known("liver-disease")
 ALT = known("alt")
 LIVER_ENZYMES: Final = {ALT: "ALT", known("ast"): "AST"}
 UNITS_PER_LITRE: Final = frozenset({"", "u/l", "iu/l", "[iu]/l", "units/l", "unit/l"})
-MYOCARDIAL_INFARCTION = known("myocardial-infarction")
-OLD_INFARCTION: Final = frozenset({Code("icd10cm", "I25.2"), Code("snomed", "1755008")})
 HEART_AND_THYROID: Final = tuple(
     map(known, ("heart-arrhythmia", "heart-failure", "hyperthyroidism"))
 )
@@ -318,20 +317,11 @@ def _still_acts(use: MedicationUse, case: Case) -> bool:
 
 
 def _heart_and_thyroid(case: Case) -> Iterator[tuple[Problem, str]]:
-    for problem in active_problems(case.chart, (MYOCARDIAL_INFARCTION,)):
-        if _is_recent_infarction(problem, case):
-            yield problem, MYOCARDIAL_INFARCTION
+    for problem in recent_infarctions(case.chart, case.limits["infarction_days"]):
+        yield problem, MYOCARDIAL_INFARCTION
     for term in HEART_AND_THYROID:
         for problem in active_problems(case.chart, (term,)):
             yield problem, term
-
-
-def _is_recent_infarction(problem: Problem, case: Case) -> bool:
-    """Say whether the heart may still be recovering; without a date it may."""
-    if not OLD_INFARCTION.isdisjoint(problem.concept.codes):
-        return False
-    day = start(problem)
-    return day is None or is_recent(day, case.chart.today, case.limits["infarction_days"])
 
 
 RULES: Final[Mapping[str, Callable[[Case], Verdict]]] = {

@@ -106,6 +106,12 @@ def is_recent(day: date, today: date, days: float) -> bool:
     return -1 <= (today - day).days <= days
 
 
+def may_be_recent(problem: Problem, chart: Chart, days: float) -> bool:
+    """Say whether it is of this visit, or began within ``days`` or on an unknown day."""
+    began = start(problem)
+    return began is None or of_this_visit(problem, chart) or is_recent(began, chart.today, days)
+
+
 def problem_fact(problem: Problem, term: str) -> Fact:
     """Return the fact that this problem, a member of the set ``term``, is on record."""
     codes = (code.value for code in problem.concept.codes if code.system == "icd10cm")
