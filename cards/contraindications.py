@@ -6,6 +6,7 @@ from typing import Final
 from cards.chart import Allergy, Chart, Drug, Fact, Problem
 from cards.circumstances import latest
 from cards.definitions import number
+from cards.kidney import ACUTE_KIDNEY_INJURY, DIALYSIS, EGFR, acute_injuries
 from cards.medications import fact, in_use
 from cards.record import (
     active_problems,
@@ -24,10 +25,7 @@ OLD_INFARCTION: Final = known("myocardial-infarction-old")
 _NSAID_RISKS_EVER: Final = tuple(
     map(known, ("gi-bleed", "gi-ulcer", MYOCARDIAL_INFARCTION, "cardiovascular-disease"))
 )
-_NSAID_RISKS_NOW: Final = tuple(
-    map(known, ("heart-failure", "dialysis", "acute-kidney-injury", "pregnancy"))
-)
-_EGFR: Final = known("egfr")
+_NSAID_RISKS_NOW: Final = tuple(map(known, ("heart-failure", DIALYSIS, "pregnancy")))
 
 
 def allergic(chart: Chart, drug: Drug) -> Fact | None:
@@ -52,7 +50,7 @@ def nsaid_contraindicated(chart: Chart) -> Fact | None:
         now = next((t for t in _NSAID_RISKS_NOW if t in problem.concept.terms), "")
         if (ever and stands(problem)) or (now and is_active(problem)):
             return problem_fact(problem, ever or now)
-    return _low_egfr(chart) or _anticoagulant(chart)
+    return _bad_kidneys(chart) or _anticoagulant(chart)
 
 
 def recent_infarctions(chart: Chart, days: float) -> Iterator[Problem]:
@@ -96,8 +94,10 @@ def allergy_fact(allergy: Allergy) -> Fact:
     return dated_fact(allergy.reference, f"{kind} to {allergy.drug.label}", allergy.recorded)
 
 
-def _low_egfr(chart: Chart) -> Fact | None:
-    seen = latest(chart, _EGFR, number("lookback.laboratory_days"))
+def _bad_kidneys(chart: Chart) -> Fact | None:
+    for problem in acute_injuries(chart):
+        return problem_fact(problem, ACUTE_KIDNEY_INJURY)
+    seen = latest(chart, EGFR, number("lookback.laboratory_days"))
     if seen is None or seen.value is None or seen.value >= number("nsaid.severe_egfr"):
         return None
     return dated_fact(seen.reference, f"eGFR {seen.value:g}", seen.on)

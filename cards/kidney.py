@@ -1,15 +1,23 @@
 """How well the kidneys clear medicines: filtration rate, creatinine clearance, dialysis."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from cards.chart import Chart, Fact, Measurement
+from cards.chart import Chart, Fact, Measurement, Problem
 from cards.circumstances import age, latest
 from cards.definitions import number
-from cards.record import active_problems, dated_fact, problem_fact
+from cards.record import (
+    active_problems,
+    dated_fact,
+    may_be_recent,
+    of_this_visit,
+    problem_fact,
+    start,
+)
 from cards.terms import known
 
+ACUTE_KIDNEY_INJURY: Final = known("acute-kidney-injury")
 CREATININE: Final = known("creatinine")
 DIALYSIS: Final = known("dialysis")
 EGFR: Final = known("egfr")
@@ -61,6 +69,24 @@ def clearance(chart: Chart) -> Clearance | None:
         return Clearance(problem_fact(problem, DIALYSIS), "dialysis", 0)
     found = [one for one in (_filtration(chart), _cockcroft_gault(chart)) if one]
     return min(found, key=lambda one: one.value, default=None)
+
+
+def acute_injuries(chart: Chart) -> Iterator[Problem]:
+    """Yield acute kidney injury of this visit or of late that no later good eGFR ends."""
+    for problem in active_problems(chart, (ACUTE_KIDNEY_INJURY,)):
+        days = number("lookback.acute_illness_days")
+        if may_be_recent(problem, chart, days) and not _is_over(problem, chart):
+            yield problem
+
+
+def _is_over(injury: Problem, chart: Chart) -> bool:
+    """Say whether the filtration rate was good after the injury; one without a day is old."""
+    began = start(injury) or (chart.today if of_this_visit(injury, chart) else None)
+    seen = latest(chart, EGFR, number("lookback.acute_illness_days"))
+    if seen is None or seen.on is None or seen.value is None:
+        return False
+    later = began is None or seen.on > began
+    return later and seen.value >= number("nsaid.reduced_egfr")
 
 
 def _filtration(chart: Chart) -> Clearance | None:

@@ -9,14 +9,13 @@ from cards.circumstances import age
 from cards.courses import Outcome, is_single
 from cards.definitions import number
 from cards.dosing import daily_mg
-from cards.kidney import Clearance, clearance
+from cards.kidney import Clearance, acute_injuries, clearance
 from cards.medications import fact, systemic
 from cards.record import active_problems, in_emergency
 from cards.relevance import Relevance, radicular_assessed
 from cards.terms import known
 from cards.trials import Recency, Trial, TrialStatus
 
-ACUTE_KIDNEY_INJURY = known("acute-kidney-injury")
 CHRONIC_KIDNEY_DISEASE = known("chronic-kidney-disease")
 # The gabapentinoids that our sources and the United States labels give doses for.
 GABAPENTIN: Final = "gabapentin"
@@ -79,7 +78,7 @@ def gabapentinoid_renal(case: Case) -> Verdict:
     if not most:
         return Silent("in-range")
     words = {"dose": f"{daily.high:g}", "most": f"{most:g}", "function": kidneys.name}
-    injured = any(active_problems(case.chart, (ACUTE_KIDNEY_INJURY,)))
+    injured = any(acute_injuries(case.chart))
     notes = ("acute-kidney-injury",) if injured else ()
     if renewed := case.view.renewal_of:
         return Fires("continued", (kidneys.fact, fact(renewed)), words, notes)

@@ -23,7 +23,7 @@ from cards.courses import is_single
 from cards.definitions import number
 from cards.dosing import daily_mg, route_of
 from cards.heparins import HEPARIN, Purpose, purpose
-from cards.kidney import EGFR
+from cards.kidney import ACUTE_KIDNEY_INJURY, DIALYSIS, EGFR, acute_injuries
 from cards.medications import fact, systemic
 from cards.nsaids import (
     KETOROLAC,
@@ -53,8 +53,6 @@ EVER: Final = (
     known("cardiovascular-disease"),
     GI_ULCER,
 )
-ACUTE_KIDNEY_INJURY: Final = known("acute-kidney-injury")
-DIALYSIS: Final = known("dialysis")
 # ICD-10-CM: chronic kidney disease from stage 4, an eGFR below 30 by definition.
 SEVERE_KIDNEY_CODES: Final = ("N18.4", "N18.5", "N18.6")
 ANTICOAGULANT: Final = "anticoagulant"
@@ -139,9 +137,10 @@ def nsaid_renal(case: Case) -> Verdict:
 
 
 def _by_kidneys(case: Case) -> Verdict:
-    for term in (ACUTE_KIDNEY_INJURY, DIALYSIS):
-        for problem in active_problems(case.chart, (term,)):
-            return Fires("severe", (problem_fact(problem, term),), {"finding": title(term)})
+    injuries = ((ACUTE_KIDNEY_INJURY, problem) for problem in acute_injuries(case.chart))
+    failure = ((DIALYSIS, problem) for problem in active_problems(case.chart, (DIALYSIS,)))
+    for term, problem in (*injuries, *failure):
+        return Fires("severe", (problem_fact(problem, term),), {"finding": title(term)})
     seen = latest(case.chart, EGFR, number("lookback.laboratory_days"))
     return _by_rate(case, seen) if seen else _by_diagnosis(case)
 

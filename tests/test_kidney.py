@@ -4,10 +4,10 @@ from datetime import date, timedelta
 
 import pytest
 
-from cards.chart import Chart, Fact, Measurement, Patient, Problem
-from cards.kidney import Clearance, Impairment, clearance
+from cards.chart import Chart, Encounter, Fact, Measurement, Patient, Problem
+from cards.kidney import Clearance, Impairment, acute_injuries, clearance
 from cards.terms import example
-from tests.records import TODAY
+from tests.records import TODAY, ago
 
 BORN = date(1943, 5, 5)  # 82 years old
 
@@ -124,3 +124,48 @@ def test_bands_end_where_the_labels_end_them(
     value: float, impairment: Impairment | None
 ) -> None:
     assert Clearance(Fact("Observation/1", ""), "", value).impairment is impairment
+
+
+def injury(**more: object) -> Problem:
+    concept = example("acute-kidney-injury")
+    return Problem(reference="Condition/1", concept=concept, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("problem", "measurements", "counts"),
+    [
+        pytest.param(injury(onset=ago(90)), (), True, id="90-days-ago"),
+        pytest.param(injury(onset=ago(91)), (), False, id="91-days-ago"),
+        pytest.param(injury(recorded=ago(1700)), (), False, id="recorded-years-ago"),
+        pytest.param(injury(), (), True, id="undated"),
+        pytest.param(injury(), (seen("egfr", 95),), False, id="undated-and-a-good-rate"),
+        pytest.param(injury(encounter="Encounter/1"), (), True, id="of-this-visit"),
+        pytest.param(
+            injury(encounter="Encounter/1"),
+            (seen("egfr", 95),),
+            True,
+            id="good-before-this-visit",
+        ),
+        pytest.param(injury(onset=ago(40)), (seen("egfr", 60),), False, id="good-since-then"),
+        pytest.param(injury(onset=ago(40)), (seen("egfr", 59),), True, id="low-since-then"),
+        pytest.param(
+            injury(onset=ago(40)), (seen("egfr", 95, days=60),), True, id="good-before-it"
+        ),
+        pytest.param(
+            injury(onset=ago(40)),
+            (seen("egfr", 95, days=30), seen("egfr", 35, days=5)),
+            True,
+            id="good-and-then-low",
+        ),
+        pytest.param(injury(onset=ago(10), clinical="resolved"), (), False, id="resolved"),
+    ],
+)
+def test_acute_kidney_injury_counts_while_it_may_last(
+    problem: Problem, measurements: tuple[Measurement, ...], *, counts: bool
+) -> None:
+    visit = Encounter(reference="Encounter/1", current=True)
+    found = Chart(
+        today=TODAY, problems=(problem,), measurements=measurements, encounters=(visit,)
+    )
+
+    assert bool(list(acute_injuries(found))) is counts
