@@ -8,6 +8,7 @@ from cards.chart import Fact, Fires, Silent, Verdict
 from cards.circumstances import age, latest
 from cards.definitions import number
 from cards.dosing import daily_mg
+from cards.kidney import SEVERE_KIDNEY_DISEASE, severe_disease
 from cards.maintenance import is_treatment
 from cards.record import (
     active_problems,
@@ -118,6 +119,8 @@ def _risks(case: Case) -> Iterator[Risk]:
     if seen and seen.value is not None and seen.value < case.limits["egfr"]:
         words = f"eGFR {seen.value:g}"
         yield Risk(words, dated_fact(seen.reference, words, seen.on))
+    for problem in severe_disease(case.chart):
+        yield Risk(title(SEVERE_KIDNEY_DISEASE), problem_fact(problem, SEVERE_KIDNEY_DISEASE))
     years = age(case.chart)
     if years is not None and years >= case.limits["age"]:
         yield Risk(f"age {years}", Fact("Patient", f"age {years} years"))

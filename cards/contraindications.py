@@ -6,7 +6,14 @@ from typing import Final
 from cards.chart import Allergy, Chart, Drug, Fact, Problem
 from cards.circumstances import latest
 from cards.definitions import number
-from cards.kidney import ACUTE_KIDNEY_INJURY, DIALYSIS, EGFR, acute_injuries
+from cards.kidney import (
+    ACUTE_KIDNEY_INJURY,
+    DIALYSIS,
+    EGFR,
+    SEVERE_KIDNEY_DISEASE,
+    acute_injuries,
+    severe_disease,
+)
 from cards.medications import fact, in_use
 from cards.record import (
     active_problems,
@@ -97,6 +104,8 @@ def allergy_fact(allergy: Allergy) -> Fact:
 def _bad_kidneys(chart: Chart) -> Fact | None:
     for problem in acute_injuries(chart):
         return problem_fact(problem, ACUTE_KIDNEY_INJURY)
+    for problem in severe_disease(chart):
+        return problem_fact(problem, SEVERE_KIDNEY_DISEASE)
     seen = latest(chart, EGFR, number("lookback.laboratory_days"))
     if seen is None or seen.value is None or seen.value >= number("nsaid.severe_egfr"):
         return None

@@ -15,12 +15,13 @@ from cards.record import (
     problem_fact,
     start,
 )
-from cards.terms import known
+from cards.terms import known, title
 
 ACUTE_KIDNEY_INJURY: Final = known("acute-kidney-injury")
 CREATININE: Final = known("creatinine")
 DIALYSIS: Final = known("dialysis")
 EGFR: Final = known("egfr")
+SEVERE_KIDNEY_DISEASE: Final = known("chronic-kidney-disease-severe")
 WEIGHT: Final = known("weight")
 
 _MG_PER_DL: Final[Mapping[str, float]] = {"mg/dl": 1.0, "umol/l": 1 / 88.42}
@@ -45,7 +46,7 @@ class Clearance(NamedTuple):
     """What the record tells of kidney function; ``value`` is in mL/min."""
 
     fact: Fact
-    name: str  # "eGFR 45", "creatinine clearance 38 mL/min", "dialysis"
+    name: str  # "eGFR 45", "creatinine clearance 38 mL/min", a title
     value: float
 
     @property
@@ -62,11 +63,11 @@ class Clearance(NamedTuple):
 def clearance(chart: Chart) -> Clearance | None:
     """Return kidney function as last measured, or ``None`` if it is unknown.
 
-    Dialysis decides. Of filtration rate and creatinine clearance (Cockcroft and Gault) the
-    lower counts: the one misses frail patients, the other heavy ones.
+    End-stage disease and dialysis decide. Of filtration rate and creatinine clearance
+    (Cockcroft and Gault) the lower counts: the one misses frail patients, the other heavy ones.
     """
     for problem in active_problems(chart, (DIALYSIS,)):
-        return Clearance(problem_fact(problem, DIALYSIS), "dialysis", 0)
+        return Clearance(problem_fact(problem, DIALYSIS), title(DIALYSIS), 0)
     found = [one for one in (_filtration(chart), _cockcroft_gault(chart)) if one]
     return min(found, key=lambda one: one.value, default=None)
 
@@ -77,6 +78,12 @@ def acute_injuries(chart: Chart) -> Iterator[Problem]:
         days = number("lookback.acute_illness_days")
         if may_be_recent(problem, chart, days) and not _is_over(problem, chart):
             yield problem
+
+
+def severe_disease(chart: Chart) -> Iterator[Problem]:
+    """Yield kidney disease from stage 4, unless a filtration rate of late tells more."""
+    if _latest(chart, EGFR) is None:
+        yield from active_problems(chart, (SEVERE_KIDNEY_DISEASE,))
 
 
 def _is_over(injury: Problem, chart: Chart) -> bool:

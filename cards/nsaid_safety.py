@@ -23,7 +23,14 @@ from cards.courses import is_single
 from cards.definitions import number
 from cards.dosing import daily_mg, route_of
 from cards.heparins import HEPARIN, Purpose, purpose
-from cards.kidney import ACUTE_KIDNEY_INJURY, DIALYSIS, EGFR, acute_injuries
+from cards.kidney import (
+    ACUTE_KIDNEY_INJURY,
+    DIALYSIS,
+    EGFR,
+    SEVERE_KIDNEY_DISEASE,
+    acute_injuries,
+    severe_disease,
+)
 from cards.medications import fact, systemic
 from cards.nsaids import (
     KETOROLAC,
@@ -53,8 +60,6 @@ EVER: Final = (
     known("cardiovascular-disease"),
     GI_ULCER,
 )
-# ICD-10-CM: chronic kidney disease from stage 4, an eGFR below 30 by definition.
-SEVERE_KIDNEY_CODES: Final = ("N18.4", "N18.5", "N18.6")
 ANTICOAGULANT: Final = "anticoagulant"
 ANTICOAGULANTS: Final = frozenset({ANTICOAGULANT})
 HEPARINS: Final = frozenset({HEPARIN})
@@ -311,11 +316,12 @@ def _by_rate(case: Case, seen: Measurement) -> Verdict:
 
 def _by_diagnosis(case: Case) -> Verdict:
     """Judge without a current filtration rate: by the stage, else by an old result."""
-    problems = tuple(active_problems(case.chart, (CHRONIC_KIDNEY_DISEASE,)))
+    severe = tuple(severe_disease(case.chart))
+    if severe:
+        facts = tuple(problem_fact(problem, SEVERE_KIDNEY_DISEASE) for problem in severe)
+        return Fires("severe", facts, {"finding": title(SEVERE_KIDNEY_DISEASE)})
+    problems = active_problems(case.chart, (CHRONIC_KIDNEY_DISEASE,))
     facts = tuple(problem_fact(problem, CHRONIC_KIDNEY_DISEASE) for problem in problems)
-    codes = {code.value for p in problems for code in p.concept.codes}
-    if any(code.startswith(SEVERE_KIDNEY_CODES) for code in codes):
-        return Fires("severe", facts, {"finding": "kidney disease from stage 4"})
     old = latest(case.chart, EGFR, LONG_AGO_DAYS)
     low = old is not None and old.value is not None and old.value < number("nsaid.severe_egfr")
     if old and low:

@@ -8,6 +8,7 @@ from cards.chart import Chart, Fact
 from cards.circumstances import age, latest
 from cards.contraindications import nsaid_contraindicated
 from cards.definitions import number
+from cards.kidney import DIALYSIS, SEVERE_KIDNEY_DISEASE, severe_disease
 from cards.record import active_problems, dated_fact, problem_fact
 from cards.terms import known, title
 
@@ -15,7 +16,7 @@ CHRONIC_KIDNEY_DISEASE: Final = known("chronic-kidney-disease")
 _EGFR: Final = known("egfr")
 # What the duloxetine label advises against it for.
 _DULOXETINE_RISKS: Final = tuple(
-    map(known, ("liver-disease", "alcohol-use-disorder", "glaucoma-angle-closure", "dialysis"))
+    map(known, ("liver-disease", "alcohol-use-disorder", "glaucoma-angle-closure", DIALYSIS))
 )
 
 
@@ -39,6 +40,10 @@ def duloxetine_risks(chart: Chart) -> Iterator[tuple[str, Fact]]:
     """Yield what the label advises against duloxetine for: liver, alcohol, eye, kidney."""
     for term in _DULOXETINE_RISKS:
         for problem in active_problems(chart, (term,)):
+            yield title(term), problem_fact(problem, term)
+    for problem in severe_disease(chart):
+        if DIALYSIS not in problem.concept.terms:  # named above
+            term = SEVERE_KIDNEY_DISEASE
             yield title(term), problem_fact(problem, term)
     seen = latest(chart, _EGFR, number("lookback.laboratory_days"))
     if seen and seen.value is not None and seen.value < number("renal.severe_below"):

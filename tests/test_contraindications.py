@@ -87,3 +87,27 @@ def test_a_heart_attack_may_be_recent(infarction: Problem, *, recent: bool) -> N
     chart = Chart(today=TODAY, problems=(infarction,), encounters=(VISIT,))
 
     assert bool(list(recent_infarctions(chart, 90))) is recent
+
+
+@pytest.mark.parametrize(
+    ("known", "forbids"),
+    [
+        pytest.param(problem("snomed|431857002"), True, id="stage-4"),
+        pytest.param(problem("~stage V CKD"), True, id="stage-5-in-words"),
+        pytest.param(problem("icd10cm|N18.32"), False, id="stage-3"),
+        pytest.param(problem("icd10cm|N18.4", clinical="resolved"), False, id="resolved"),
+        pytest.param(problem("icd10cm|N17.9", onset=ago(20)), True, id="acute-injury"),
+        pytest.param(problem("icd10cm|N17.9", onset=ago(900)), False, id="old-acute-injury"),
+    ],
+)
+def test_kidney_disease_that_forbids_nsaids(known: Problem, *, forbids: bool) -> None:
+    chart = Chart(today=TODAY, problems=(known,))
+
+    assert (nsaid_contraindicated(chart) is not None) is forbids
+
+
+def test_a_measured_rate_counts_before_the_stage_on_record() -> None:
+    stage = problem("icd10cm|N18.4")
+    chart = Chart(today=TODAY, problems=(stage,), measurements=(egfr(52, ago(30)),))
+
+    assert nsaid_contraindicated(chart) is None

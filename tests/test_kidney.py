@@ -101,12 +101,21 @@ def test_the_lower_of_two_measures_counts(egfr: float, name: str) -> None:
     assert found.name == name
 
 
+def test_a_stage_of_kidney_disease_is_no_number() -> None:
+    problem = Problem(reference="Condition/1", concept=example("chronic-kidney-disease-severe"))
+
+    assert clearance(Chart(today=TODAY, problems=(problem,))) is None
+
+
 def test_dialysis_outranks_what_was_measured() -> None:
     problem = Problem(reference="Condition/1", concept=example("dialysis"))
     found = clearance(Chart(today=TODAY, problems=(problem,), measurements=(seen("egfr", 90),)))
 
     assert found is not None
-    assert (found.name, found.impairment) == ("dialysis", Impairment.FAILURE)
+    assert (found.name, found.impairment) == (
+        "end-stage kidney disease or dialysis",
+        Impairment.FAILURE,
+    )
 
 
 @pytest.mark.parametrize(

@@ -148,6 +148,17 @@ def test_an_unknown_name_is_an_error() -> None:
         ("icd10cm", "D57.3", set()),
         ("icd10cm", "Z51.5", {"palliative-care"}),
         ("icd10cm", "G83.4", {"cauda-equina"}),
+        ("icd10cm", "N18.32", {"chronic-kidney-disease"}),
+        ("icd10cm", "N18.4", {"chronic-kidney-disease", "chronic-kidney-disease-severe"}),
+        ("icd10cm", "N18.6", {
+            "chronic-kidney-disease", "chronic-kidney-disease-severe", "dialysis",
+        }),
+        ("icd10cm", "I12.9", {"chronic-kidney-disease", "hypertension"}),
+        ("snomed", "433146000", {"chronic-kidney-disease", "chronic-kidney-disease-severe"}),
+        ("snomed", "46177005", {
+            "chronic-kidney-disease", "chronic-kidney-disease-severe", "dialysis",
+        }),
+        ("snomed", "433144002", {"chronic-kidney-disease"}),
         ("icd10cm", "S32.010A", {"fracture", "vertebral-fracture"}),
         ("icd10cm", "S12.100A", {"fracture"}),
         ("icd10cm", "R20.2", set()),
@@ -233,6 +244,10 @@ def test_other_words_are_not_back_pain(text: str) -> None:
         ("Closed fracture of neck of femur", "fracture"),
         ("opioid use disorder, not in remission", "opioid-use-disorder"),
         ("ESRD on HD", "dialysis"),
+        ("CKD stage 4", "chronic-kidney-disease-severe"),
+        ("Chronic kidney disease, stage 4 (severe)", "chronic-kidney-disease-severe"),
+        ("CKD 5", "chronic-kidney-disease-severe"),
+        ("stage IV CKD", "chronic-kidney-disease-severe"),
         ("ESRD s/p kidney transplant", "chronic-kidney-disease"),
     ],
 )
@@ -245,6 +260,11 @@ def test_text_names_a_set(text: str, name: str) -> None:
     [
         ("fracture ruled out", "fracture"),
         ("ESRD s/p kidney transplant", "dialysis"),
+        ("ESRD s/p kidney transplant", "chronic-kidney-disease-severe"),
+        ("CKD stage 3", "chronic-kidney-disease-severe"),
+        ("CKD 5 years", "chronic-kidney-disease-severe"),
+        ("CKD v. AKI", "chronic-kidney-disease-severe"),
+        ("no CKD stage 4", "chronic-kidney-disease-severe"),
         ("no fever, chills or weight loss", "weight-loss"),
         ("negative for malignancy", "cancer"),
         ("family history of breast cancer", "cancer"),
@@ -355,6 +375,11 @@ def test_text_does_not_undo_what_a_code_rules_out() -> None:
 )
 def test_text_refines_a_coded_back_pain(text: str, more: set[str]) -> None:
     assert of("icd10cm", "M54.50", text) == {"back-pain", "back-pain-axial", *more}
+
+
+def test_text_tells_the_stage_of_a_coded_kidney_disease() -> None:
+    assert "chronic-kidney-disease-severe" in of("icd10cm", "N18.9", "CKD stage 4")
+    assert "chronic-kidney-disease-severe" not in of("icd10cm", "N18.9", "CKD stage 2")
 
 
 def test_text_beside_a_vague_reason_code_says_why() -> None:

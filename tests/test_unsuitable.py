@@ -43,12 +43,13 @@ def with_problem(name: str) -> dict[str, Any]:
         ({"age": "unknown"}, set()),
         (with_problem("cirrhosis"), {"duloxetine"}),
         (with_problem("chronic-kidney-disease"), {"nsaid"}),
+        (with_problem("chronic-kidney-disease-severe"), {"nsaid", "duloxetine"}),
         ({"medications": ["apixaban 5 mg oral tablet"]}, {"nsaid"}),
     ],
     ids=[
         "nothing", "eGFR 60", "eGFR 45", "eGFR 25", "epilepsy", "suicidal thoughts", "long QT",
         "sertraline", "zolpidem", "74 years", "82 years", "age unknown",
-        "cirrhosis", "kidney disease", "anticoagulant",
+        "cirrhosis", "kidney disease", "severe kidney disease", "anticoagulant",
     ],
 )  # fmt: skip
 def test_the_plan_leaves_out_what_is_unsuitable(
