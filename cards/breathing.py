@@ -1,10 +1,10 @@
 """Rules about opioids and gabapentinoids where breathing is at risk."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
 from cards.case import Case
-from cards.chart import Fact, Fires, Silent, Verdict
+from cards.chart import Fact, Fires, Problem, Silent, Verdict
 from cards.circumstances import age, latest
 from cards.definitions import number
 from cards.dosing import daily_mg
@@ -14,6 +14,7 @@ from cards.record import (
     active_problems,
     current_encounter,
     dated_fact,
+    may_be_recent,
     of_this_visit,
     problem_fact,
     reason_fact,
@@ -38,8 +39,19 @@ WEAK_BREATHING: Final = tuple(
     map(known, ("sleep-apnoea", "copd", "obesity-hypoventilation", "neuromuscular-disease"))
 )
 OPIOIDS_SLOW_BREATHING: Final = tuple(
-    map(known, ("sleep-apnoea", "copd-severe", "obesity-hypoventilation"))
+    map(
+        known,
+        (
+            "sleep-apnoea",
+            "respiratory-failure",
+            "copd-severe",
+            "oxygen-dependence",
+            "obesity-hypoventilation",
+        ),
+    )
 )
+# They pass: long ago they say nothing about today.
+PASSING: Final = tuple(map(known, ("respiratory-failure-acute", "copd-exacerbation")))
 
 _DEPRESSANT: Final = (
     ANY_OPIOID | BENZODIAZEPINE | RELAXANT | {"z-drug", "barbiturate", "other-sedative"}
@@ -89,7 +101,12 @@ def opioid_respiratory_risk(case: Case) -> Verdict:
         return Silent(silence)
     if is_palliative(case):
         return Silent("palliative")
-    risks = (*_diseases(case, OPIOIDS_SLOW_BREATHING), *_intoxication(case))
+    lasting = active_problems(case.chart, OPIOIDS_SLOW_BREATHING)
+    risks = (
+        *_named(lasting, OPIOIDS_SLOW_BREATHING),
+        *_named(_recent(case, PASSING), PASSING),
+        *_intoxication(case),
+    )
     if not risks:
         return Silent("no-risk")
     return Fires("at-risk", tuple(risk.fact for risk in risks), {"risk": risks[0].name})
@@ -114,7 +131,7 @@ def _is_continued(case: Case) -> bool:
 
 
 def _risks(case: Case) -> Iterator[Risk]:
-    yield from _diseases(case, WEAK_BREATHING)
+    yield from _named(active_problems(case.chart, WEAK_BREATHING), WEAK_BREATHING)
     seen = latest(case.chart, EGFR, number("lookback.laboratory_days"))
     if seen and seen.value is not None and seen.value < case.limits["egfr"]:
         words = f"eGFR {seen.value:g}"
@@ -126,10 +143,17 @@ def _risks(case: Case) -> Iterator[Risk]:
         yield Risk(f"age {years}", Fact("Patient", f"age {years} years"))
 
 
-def _diseases(case: Case, terms: tuple[str, ...]) -> Iterator[Risk]:
-    for problem in active_problems(case.chart, terms):
+def _named(problems: Iterable[Problem], terms: tuple[str, ...]) -> Iterator[Risk]:
+    for problem in problems:
         term = next(term for term in terms if term in problem.concept.terms)
         yield Risk(title(term), problem_fact(problem, term))
+
+
+def _recent(case: Case, terms: tuple[str, ...]) -> Iterator[Problem]:
+    days = number("lookback.acute_illness_days")
+    for problem in active_problems(case.chart, terms):
+        if may_be_recent(problem, case.chart, days):
+            yield problem
 
 
 def _intoxication(case: Case) -> Iterator[Risk]:
