@@ -29,10 +29,19 @@ from cards.terms import known
 MYOCARDIAL_INFARCTION: Final = known("myocardial-infarction")
 OLD_INFARCTION: Final = known("myocardial-infarction-old")
 
-_NSAID_RISKS_EVER: Final = tuple(
-    map(known, ("gi-bleed", "gi-ulcer", MYOCARDIAL_INFARCTION, "cardiovascular-disease"))
+_NSAID_RISKS_EVER: Final = (
+    known("gi-bleed"),
+    known("intracranial-bleed"),
+    known("gi-ulcer"),
+    MYOCARDIAL_INFARCTION,
+    known("cardiovascular-disease"),
 )
-_NSAID_RISKS_NOW: Final = tuple(map(known, ("heart-failure", DIALYSIS, "pregnancy")))
+_NSAID_RISKS_NOW: Final = (
+    known("heart-failure"),
+    DIALYSIS,
+    known("pregnancy"),
+    known("anticoagulated"),
+)
 
 
 def allergic(chart: Chart, drug: Drug) -> Fact | None:

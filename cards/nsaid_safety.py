@@ -56,10 +56,12 @@ HEART_FAILURE: Final = known("heart-failure")
 # The most serious first: one problem is named once.
 EVER: Final = (
     known("gi-bleed"),
+    known("intracranial-bleed"),
     known("myocardial-infarction"),
     known("cardiovascular-disease"),
     GI_ULCER,
 )
+ANTICOAGULATED: Final = known("anticoagulated")
 ANTICOAGULANT: Final = "anticoagulant"
 ANTICOAGULANTS: Final = frozenset({ANTICOAGULANT})
 HEPARINS: Final = frozenset({HEPARIN})
@@ -192,6 +194,8 @@ def _risks(case: Case) -> Mapping[str, Fact]:
         found.setdefault(name, seen)
     for use in _anticoagulants(case):
         found.setdefault(ANTICOAGULANT, _standing(use))
+    for problem in active_problems(case.chart, (ANTICOAGULATED,)):
+        found.setdefault(ANTICOAGULANT, problem_fact(problem, ANTICOAGULATED))
     return found
 
 

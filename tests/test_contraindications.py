@@ -111,3 +111,28 @@ def test_a_measured_rate_counts_before_the_stage_on_record() -> None:
     chart = Chart(today=TODAY, problems=(stage,), measurements=(egfr(52, ago(30)),))
 
     assert nsaid_contraindicated(chart) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "forbids"),
+    [
+        pytest.param(problem("icd10cm|Z79.01"), True, id="long-term-anticoagulant"),
+        pytest.param(problem("~on warfarin"), True, id="on-warfarin"),
+        pytest.param(
+            problem("icd10cm|Z79.01", clinical="resolved"), False, id="anticoagulant-no-more"
+        ),
+        pytest.param(problem("~not on warfarin"), False, id="not-on-warfarin"),
+        pytest.param(
+            problem("icd10cm|I61.9", clinical="resolved"), True, id="bleeding-inside-the-head"
+        ),
+        pytest.param(
+            problem("icd10cm|I61.9", verification="refuted"), False, id="refuted-bleeding"
+        ),
+        pytest.param(problem("icd10cm|K29.61"), True, id="gastritis-with-bleeding"),
+        pytest.param(problem("icd10cm|K29.60"), False, id="gastritis-without"),
+    ],
+)
+def test_bleeding_and_anticoagulants_forbid_nsaids(known: Problem, *, forbids: bool) -> None:
+    chart = Chart(today=TODAY, problems=(known,))
+
+    assert (nsaid_contraindicated(chart) is not None) is forbids
