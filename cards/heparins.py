@@ -1,4 +1,4 @@
-"""What a heparin is given for: to treat a clot, to prevent one, or for neither."""
+"""What a heparin or fondaparinux is given for: to treat a clot, to prevent one, or neither."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from cards.chart import Amount, Dosage, MedicationUse, Route
 from cards.dosing import daily_mg, route_of
 
 HEPARIN: Final = "heparin"  # the class, and the unfractionated ingredient
-ENOXAPARIN: Final = "enoxaparin"
+BY_MG: Final = ("enoxaparin", "fondaparinux")  # dosed in mg, the others in units
 UNIT: Final = "unit"
 
 # What the order says of itself; never shown.
@@ -32,8 +32,8 @@ class Purpose(StrEnum):
 def purpose(use: MedicationUse, limits: Mapping[str, float]) -> Purpose:
     """Return why the heparin is given: words go before numbers, a bolus into a vein treats.
 
-    ``limits`` holds the most a day that prevents: ``enoxaparin_mg``, ``heparin_units`` and
-    ``low_weight_units``, of the other heparins of low molecular weight.
+    ``limits`` holds the most a day that prevents: ``enoxaparin_mg``, ``fondaparinux_mg``,
+    ``heparin_units`` and ``low_weight_units``, of the other heparins of low molecular weight.
     """
     text = " ".join(_texts(use)).lower()
     if _FLUSH.search(text):
@@ -52,13 +52,16 @@ def _texts(use: MedicationUse) -> Iterator[str]:
 
 
 def _by_dose(use: MedicationUse, limits: Mapping[str, float]) -> Purpose:
-    daily, most = daily_mg(use, ENOXAPARIN), limits["enoxaparin_mg"]
-    if daily is None:
+    for name in BY_MG:
+        if daily := daily_mg(use, name):
+            return _up_to(daily, limits[f"{name}_mg"])
+    if daily := _daily_units(use.dosages):
         unfractionated = HEPARIN in use.drug.ingredient_names
-        daily = _daily_units(use.dosages)
-        most = limits["heparin_units" if unfractionated else "low_weight_units"]
-    if daily is None:
-        return Purpose.UNKNOWN
+        return _up_to(daily, limits["heparin_units" if unfractionated else "low_weight_units"])
+    return Purpose.UNKNOWN
+
+
+def _up_to(daily: Amount, most: float) -> Purpose:
     return Purpose.PREVENTION if daily.high <= most else Purpose.TREATMENT
 
 

@@ -1,4 +1,4 @@
-"""A heparin treats a clot, prevents one or keeps a line open, as its text or dose says."""
+"""A heparin or fondaparinux treats a clot or prevents one, as its text or dose says."""
 
 import pytest
 
@@ -7,7 +7,12 @@ from cards.drugs import by_name
 from cards.heparins import Purpose, purpose
 from cards.sig import read_sig
 
-LIMITS = {"enoxaparin_mg": 60, "heparin_units": 15000, "low_weight_units": 5000}
+LIMITS = {
+    "enoxaparin_mg": 60,
+    "fondaparinux_mg": 2.5,
+    "heparin_units": 15000,
+    "low_weight_units": 5000,
+}
 SYRINGE = "0.4 ML enoxaparin sodium 100 MG/ML Prefilled Syringe"
 VIAL = "heparin sodium, porcine 5000 UNT/ML Injectable Solution"
 
@@ -59,6 +64,18 @@ def use(name: str, *sigs: str, **more: object) -> MedicationUse:
             Purpose.PREVENTION,
             id="the-reason-says-prevention",
         ),
+        pytest.param(
+            use("fondaparinux", "2.5 mg SC once daily"),
+            Purpose.PREVENTION,
+            id="fondaparinux-low",
+        ),
+        pytest.param(
+            use("Arixtra", "5 mg SC once daily"), Purpose.TREATMENT, id="fondaparinux-high"
+        ),
+        pytest.param(
+            use("Arixtra 7.5 mg", "1 syringe daily"), Purpose.TREATMENT, id="by-the-syringe"
+        ),
+        pytest.param(use("Arixtra"), Purpose.UNKNOWN, id="fondaparinux-of-unknown-dose"),
         pytest.param(
             use("enoxaparin", notes="Bridging to warfarin"), Purpose.TREATMENT, id="bridging"
         ),
