@@ -522,3 +522,35 @@ def test_repeated_codes_are_looked_up_once() -> None:
     codes = (Code("rxnorm", "856999"),)
 
     assert drugs.identify(codes, "Norco") is drugs.identify(list(codes), "Norco")
+
+
+@pytest.mark.parametrize(
+    ("text", "classes"),
+    [
+        ("Zestoretic", {"ace-inhibitor", "diuretic"}),
+        ("Lotensin HCT 10-12.5", {"ace-inhibitor", "diuretic"}),
+        ("Diovan HCT 160-12.5 mg", {"angiotensin-receptor-blocker", "diuretic"}),
+        ("Hyzaar", {"angiotensin-receptor-blocker", "diuretic"}),
+        ("Benicar HCT", {"angiotensin-receptor-blocker", "diuretic"}),
+        ("Micardis HCT", {"angiotensin-receptor-blocker", "diuretic"}),
+        ("Exforge HCT 5-160-12.5 mg", {"angiotensin-receptor-blocker", "diuretic"}),
+        ("Tribenzor", {"angiotensin-receptor-blocker", "diuretic"}),
+        ("Entresto 24-26 mg", {"angiotensin-receptor-blocker"}),
+        ("Sprintec", {"other-cyp1a2-inhibitor"}),
+        ("Yaz", {"other-cyp1a2-inhibitor"}),
+        ("Yasmin 28", {"other-cyp1a2-inhibitor"}),
+        ("Lo Loestrin Fe", {"other-cyp1a2-inhibitor"}),
+        ("Ortho Tri-Cyclen", {"other-cyp1a2-inhibitor"}),
+        ("Zyflo CR", {"other-cyp1a2-inhibitor"}),
+        ("Zelboraf", {"other-cyp1a2-inhibitor"}),
+        ("Arixtra 7.5 mg", {"heparin"}),
+        ("Angiomax", {"anticoagulant"}),
+    ],
+)
+def test_a_brand_known_by_name_only_has_every_class_of_its_ingredients(
+    text: str, classes: set[str]
+) -> None:
+    drug = drugs.by_name(text)
+
+    assert drug
+    assert drug.classes == classes
