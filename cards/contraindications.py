@@ -28,6 +28,9 @@ from cards.terms import known
 
 MYOCARDIAL_INFARCTION: Final = known("myocardial-infarction")
 OLD_INFARCTION: Final = known("myocardial-infarction-old")
+NSAID_ALLERGY: Final = known("nsaid-allergy")
+
+_NSAIDS: Final = frozenset({"nsaid", "aspirin"})
 
 _NSAID_RISKS_EVER: Final = (
     known("gi-bleed"),
@@ -78,11 +81,12 @@ def recent_infarctions(chart: Chart, days: float) -> Iterator[Problem]:
 
 
 def nsaid_allergy(chart: Chart) -> Fact | None:
-    """Return the allergy to an NSAID or to aspirin."""
+    """Return the allergy to an NSAID or to aspirin, which may stand among the problems."""
     for allergy in chart.allergies:
-        if not allergy.intolerance and allergy.drug.classes & {"nsaid", "aspirin"}:
+        if not allergy.intolerance and allergy.drug.classes & _NSAIDS:
             return allergy_fact(allergy)
-    return None
+    problem = next(active_problems(chart, (NSAID_ALLERGY,)), None)
+    return problem_fact(problem, NSAID_ALLERGY) if problem else None
 
 
 def _on_record(chart: Chart, drug: Drug, *, intolerance: bool) -> Fact | None:

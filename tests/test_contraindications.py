@@ -7,7 +7,7 @@ import pytest
 
 from cards import definitions
 from cards.chart import Chart, Code, Encounter, Measurement, Problem
-from cards.contraindications import nsaid_contraindicated, recent_infarctions
+from cards.contraindications import nsaid_allergy, nsaid_contraindicated, recent_infarctions
 from cards.terms import concept, example
 from tests.records import TODAY, ago
 
@@ -136,3 +136,25 @@ def test_bleeding_and_anticoagulants_forbid_nsaids(known: Problem, *, forbids: b
     chart = Chart(today=TODAY, problems=(known,))
 
     assert (nsaid_contraindicated(chart) is not None) is forbids
+
+
+@pytest.mark.parametrize(
+    ("known", "forbids"),
+    [
+        pytest.param(problem("icd10cm|Z88.6"), True, id="analgesic"),
+        pytest.param(problem("snomed|407674008"), True, id="asthma-from-aspirin"),
+        pytest.param(problem("~Samter's triad"), True, id="samter"),
+        pytest.param(problem("icd10cm|Z88.5"), False, id="narcotic"),
+        pytest.param(problem("~asthma"), False, id="asthma"),
+        pytest.param(
+            problem("~NSAID allergy", verification="refuted"), False, id="refuted-allergy"
+        ),
+    ],
+)
+def test_an_allergy_among_the_problems_forbids_every_nsaid(
+    known: Problem, *, forbids: bool
+) -> None:
+    chart = Chart(today=TODAY, problems=(known,))
+
+    assert (nsaid_contraindicated(chart) is not None) is forbids
+    assert (nsaid_allergy(chart) is not None) is forbids

@@ -101,6 +101,8 @@ def test_an_unknown_name_is_an_error() -> None:
         ("icd10cm", "M99.03", {"back-pain", "back-pain-axial"}),
         ("icd10cm", "S39.012A", {"back-pain", "back-strain"}),
         ("icd10cm", "S33.5XXA", {"back-pain", "back-strain"}),
+        ("icd10cm", "S39.92XA", {"back-pain"}),
+        ("icd10cm", "S39.91XA", set()),
         ("icd10cm", "M54.16", {"back-pain", "radicular"}),
         ("icd10cm", "M54.41", {"back-pain", "radicular"}),
         ("icd10cm", "M54.30", {"back-pain", "radicular"}),
@@ -148,6 +150,10 @@ def test_an_unknown_name_is_an_error() -> None:
         ("icd10cm", "D57.3", set()),
         ("icd10cm", "Z51.5", {"palliative-care"}),
         ("icd10cm", "G83.4", {"cauda-equina"}),
+        ("icd10cm", "Z88.6", {"nsaid-allergy"}),
+        ("icd10cm", "Z88.5", set()),
+        ("icd10cm", "T39.015A", set()),
+        ("snomed", "407674008", {"asthma", "nsaid-allergy"}),
         ("icd10cm", "Z79.01", {"anticoagulated"}),
         ("icd10cm", "D68.32", {"anticoagulated"}),
         ("icd10cm", "D68.62", set()),
@@ -230,7 +236,8 @@ def test_a_code_falls_into_exactly_these_sets(
     "text",
     ["LBP", "back pain", "Lumbago", "sciatica", "Back strain", "chronic low back pain",
      "lower back pain x 3 days", "c/o back pain", "Valium for spasm", "s/p fall, back pain",
-     "Muscle spasm of back", "Muscle spasms of the lower back", "lumbar muscle spasm"],
+     "Muscle spasm of back", "Muscle spasms of the lower back", "lumbar muscle spasm",
+     "herniated disc", "HNP L5-S1", "bulging disc", "slipped disc", "Herniated disk, L4-L5"],
 )  # fmt: skip
 def test_a_chief_complaint_in_words_is_back_pain(text: str) -> None:
     assert "back-pain" in said(text)
@@ -240,7 +247,9 @@ def test_a_chief_complaint_in_words_is_back_pain(text: str) -> None:
     "text",
     ["no back pain", "denies low back pain", "neck pain", "feedback painful", "back",
      "family history of back pain", "without sciatica", "knee pain", "cervical radiculopathy",
-     "come back, painful knee", "muscle spasm of neck", "muscle spasm of calf"],
+     "come back, painful knee", "muscle spasm of neck", "muscle spasm of calf",
+     "cervical herniated disc", "HNP C5-C6", "herniated disc in the neck", "no disc herniation",
+     "optic disc swelling", "inguinal hernia"],
 )  # fmt: skip
 def test_other_words_are_not_back_pain(text: str) -> None:
     assert "back-pain" not in said(text)
@@ -268,6 +277,13 @@ def test_other_words_are_not_back_pain(text: str) -> None:
         ("Closed fracture of neck of femur", "fracture"),
         ("opioid use disorder, not in remission", "opioid-use-disorder"),
         ("ESRD on HD", "dialysis"),
+        ("cervical herniated disc", "neck-pain"),
+        ("HNP C5-C6", "neck-pain"),
+        ("Samter's triad", "nsaid-allergy"),
+        ("AERD", "nsaid-allergy"),
+        ("Aspirin-exacerbated respiratory disease", "nsaid-allergy"),
+        ("NSAID allergy", "nsaid-allergy"),
+        ("Allergy to aspirin", "nsaid-allergy"),
         ("Afib on warfarin", "anticoagulated"),
         ("Long term (current) use of anticoagulants", "anticoagulated"),
         ("Chronic anticoagulation", "anticoagulated"),
@@ -298,6 +314,9 @@ def test_text_names_a_set(text: str, name: str) -> None:
     [
         ("fracture ruled out", "fracture"),
         ("ESRD s/p kidney transplant", "dialysis"),
+        ("no NSAID allergy", "nsaid-allergy"),
+        ("allergy to codeine", "nsaid-allergy"),
+        ("on aspirin", "nsaid-allergy"),
         ("not on warfarin", "anticoagulated"),
         ("no longer on anticoagulation", "anticoagulated"),
         ("previously on Eliquis", "anticoagulated"),
