@@ -163,7 +163,7 @@ def test_an_unknown_name_is_an_error() -> None:
         ("icd10cm", "I69.10", {"intracranial-bleed"}),
         ("icd10cm", "I69.30", {"cardiovascular-disease"}),
         ("snomed", "274100004", {"intracranial-bleed"}),
-        ("snomed", "1386000", {"intracranial-bleed"}),
+        ("snomed", "7713009", {"intracranial-bleed"}),
         ("icd10cm", "K29.01", {"gi-bleed"}),
         ("icd10cm", "K29.00", set()),
         ("icd10cm", "K55.20", set()),
