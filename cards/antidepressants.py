@@ -17,6 +17,7 @@ from cards.relevance import Relevance
 from cards.terms import known, title
 from cards.trials import TrialStatus, class_status
 from cards.unsuitable import duloxetine_risks
+from cards.wording import shortly
 
 ALCOHOL_REMISSION = known("alcohol-remission")
 ANXIETY = known("anxiety")
@@ -82,7 +83,7 @@ def duloxetine_organ(case: Case) -> Verdict:
     renewed = case.view.renewal_of
     if risks:
         outcome = "continued" if renewed else "new-order"
-        return Fires(outcome, tuple(risks.values()), {"risk": _listed(risks)})
+        return Fires(outcome, tuple(risks.values()), {"risk": shortly(risks)})
     for problem in active_problems(case.chart, (ALCOHOL_REMISSION,)):
         if renewed:
             return Silent("renewal")
@@ -97,7 +98,7 @@ def duloxetine_interaction(case: Case) -> Verdict:
     others = _partners(case)
     if not others:
         return Silent("no-partner")
-    facts, words = tuple(map(fact, others)), {"other": _listed(_names(others))}
+    facts, words = tuple(map(fact, others)), {"other": shortly(_names(others))}
     classes = case.drug.classes.union(*(use.drug.classes for use in others))
     return Fires(_interaction(classes), facts, words)
 
@@ -127,16 +128,16 @@ def tca_safety(case: Case) -> Verdict:
     if not systemic(case.use):
         return Silent("local-route")
     if inhibitors := maois(case):
-        words = {"other": _listed(_names(inhibitors))}
+        words = {"other": shortly(_names(inhibitors))}
         return Fires("maoi", tuple(map(fact, inhibitors)), words)
     if heart := dict(_heart_risks(case)):
-        return Fires("heart", tuple(heart.values()), {"risk": _listed(heart)})
+        return Fires("heart", tuple(heart.values()), {"risk": shortly(heart)})
     cautions = dict(_cautions(case))
     if not cautions:
         return Silent("no-risk")
     if case.view.renewal_of:
         return Silent("renewal")
-    return Fires("caution", tuple(cautions.values()), {"risk": _listed(cautions)})
+    return Fires("caution", tuple(cautions.values()), {"risk": shortly(cautions)})
 
 
 def _is_not_for_back_pain(case: Case) -> str:
@@ -259,13 +260,6 @@ def _is_low_doxepin(case: Case) -> bool:
 
 def _names(uses: tuple[MedicationUse, ...]) -> dict[str, None]:
     return dict.fromkeys(name for use in uses for name in sorted(use.drug.ingredient_names))
-
-
-def _listed(names: Mapping[str, object]) -> str:
-    """Return at most two of the names; a card has room for no more."""
-    shown = list(names)[:2]
-    more = len(names) - len(shown)
-    return " and ".join(shown) + (f" +{more} more" if more else "")
 
 
 RULES: Final[Mapping[str, Callable[[Case], Verdict]]] = {

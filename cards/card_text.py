@@ -9,6 +9,7 @@ from cards.chart import Identified, Order
 from cards.evaluation import Finding, fill
 from cards.policy import PLAN, CardPlan
 from cards.rulebook import AWAITING
+from cards.wording import joined
 
 MOST_FACTS: Final = 3
 LONGEST_SUMMARY: Final = 139
@@ -28,6 +29,7 @@ MISSING_WORDS: Final[Mapping[str, str]] = MappingProxyType(
         "patient": "age and sex",
     }
 )
+
 OTHER_DATA: Final = "other data"
 
 
@@ -40,7 +42,7 @@ def summary(plan: CardPlan) -> str:
     # "Oxycodone and diazepam with diazepam": other words than the drug's hold for one order.
     if len(same) > 1 and len({_words_besides_drug(f) for f in same}) == 1:
         drugs = dict.fromkeys(f.words["drug"] for f in same)
-        text = fill(headline.outcome.summary, {**headline.words, "drug": _listed(drugs)})
+        text = fill(headline.outcome.summary, {**headline.words, "drug": joined(drugs)})
         if len(text) <= LONGEST_SUMMARY:
             return text[:1].upper() + text[1:]
     return shortened(headline.summary)
@@ -48,11 +50,6 @@ def summary(plan: CardPlan) -> str:
 
 def _words_besides_drug(finding: Finding) -> frozenset[tuple[str, str]]:
     return frozenset(item for item in finding.words.items() if item[0] != "drug")
-
-
-def _listed(names: Iterable[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def shortened(text: str) -> str:
@@ -99,7 +96,7 @@ def _about_order(plan: CardPlan) -> Iterator[str]:
 def _about_orders(plan: CardPlan) -> Iterator[str]:
     orders = [order for order in plan.orders if order.reference]
     if len(orders) > 1:
-        yield f"Orders: {_listed(order.label for order in orders)}."
+        yield f"Orders: {joined(order.label for order in orders)}."
     yield from (text for order in orders for text in _identified(order))
 
 

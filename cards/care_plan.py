@@ -12,6 +12,7 @@ from cards.relevance import BACK_PAIN, Phase, Relevance
 from cards.stages import WEEK, Pathway, Standing, next_steps
 from cards.steps import Step, proposed, steps_of
 from cards.tried import failed_words, never_tried, tried_lines
+from cards.wording import joined
 
 CORTICOSTEROID: Final = "corticosteroid"
 ROOM: Final = 100  # of the 139 characters of a summary, for what failed and what is next
@@ -177,8 +178,7 @@ def _shortly(names: Iterable[str], room: int) -> str:
         if kept and len(", ".join((*kept, name))) > room:
             break
         kept.append(name)
-    *first, last = kept
-    return f"{', '.join(first)} and {last}" if first else last
+    return joined(kept)
 
 
 RULES: Final[Mapping[str, Callable[[Case], Verdict]]] = {

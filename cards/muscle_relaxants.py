@@ -24,6 +24,7 @@ from cards.medications import (
 from cards.record import active_problems, dated_fact, is_recent, problem_fact
 from cards.terms import known, title
 from cards.trials import TrialStatus, failed_courses
+from cards.wording import joined
 
 SPASTIC: Final = frozenset(map(known, ("spasticity", "dystonia")))
 LIVER_DISEASE = known("liver-disease")
@@ -33,6 +34,7 @@ UNITS_PER_LITRE: Final = frozenset({"", "u/l", "iu/l", "[iu]/l", "units/l", "uni
 HEART_AND_THYROID: Final = tuple(
     map(known, ("heart-arrhythmia", "heart-failure", "hyperthyroidism"))
 )
+
 TIZANIDINE: Final = "tizanidine"
 CYCLOBENZAPRINE: Final = "cyclobenzaprine"
 INHIBITOR: Final = "cyp1a2-inhibitor"
@@ -282,8 +284,7 @@ def _notes(case: Case, high: str) -> Iterator[str]:
 
 def _in_words(sedatives: tuple[MedicationUse, ...]) -> str:
     classes = frozenset[str]().union(*(use.drug.classes for use in sedatives))
-    *first, last = dict.fromkeys(words for name, words in SEDATIVES.items() if name in classes)
-    return f"{', '.join(first)} and {last}" if first else last
+    return joined(dict.fromkeys(words for name, words in SEDATIVES.items() if name in classes))
 
 
 def _acting(case: Case, drug_class: str) -> list[MedicationUse]:

@@ -50,6 +50,7 @@ from cards.record import (
 )
 from cards.terms import known, title
 from cards.unsuitable import CHRONIC_KIDNEY_DISEASE
+from cards.wording import shortly
 
 GI_ULCER: Final = known("gi-ulcer")
 HEART_FAILURE: Final = known("heart-failure")
@@ -75,7 +76,6 @@ MILDER: Final = {
     Purpose.PREVENTION: "preventive-heparin",
 }
 NO_SYSTEMIC_NSAID: Final = "no-systemic-nsaid"
-MOST_NAMED: Final = 2
 LONG_AGO_DAYS: Final = 36525  # any age of a result
 
 
@@ -90,7 +90,7 @@ def nsaid_risk(case: Case) -> Verdict:
     facts = (*risks.values(), *map(fact, added))
     outcome = "single-dose" if _is_one_dose_with_an_ulcer(case, risks) else "risk"
     notes = ("older-with-bleeding-partner",) if added else ()
-    return Fires(outcome, facts, {"risk": _listed(risks)}, notes)
+    return Fires(outcome, facts, {"risk": shortly(risks)}, notes)
 
 
 def nsaid_duplicate(case: Case) -> Verdict:
@@ -138,7 +138,7 @@ def nsaid_renal(case: Case) -> Verdict:
         return verdict
     facts = tuple(map(_standing, strain))
     if isinstance(verdict, Silent):
-        words = {"others": _listed(dict.fromkeys(use.drug.label for use in strain))}
+        words = {"others": shortly(dict.fromkeys(use.drug.label for use in strain))}
         return Fires("triple", facts, words)
     return replace(verdict, facts=(*verdict.facts, *facts), notes=("triple",))
 
@@ -358,13 +358,6 @@ def _standing(use: MedicationUse) -> Fact:
 
 def _ordered_too(use: MedicationUse) -> Fact:
     return Fact(use.reference, f"{use.drug.label}, ordered at the same time")
-
-
-def _listed(names: Iterable[str]) -> str:
-    """Return the names that fit a summary, and how many more there are."""
-    every = tuple(names)
-    more = len(every) - MOST_NAMED
-    return " and ".join(every[:MOST_NAMED]) + (f" +{more} more" if more > 0 else "")
 
 
 RULES: Final[Mapping[str, Callable[[Case], Verdict]]] = {

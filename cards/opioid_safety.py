@@ -21,7 +21,6 @@ from cards.opioid_exposure import (
     naive,
     tolerant,
 )
-from cards.opioids import listed
 from cards.record import (
     active_problems,
     current_encounter,
@@ -35,6 +34,7 @@ from cards.record import (
 )
 from cards.relevance import stated_reasons
 from cards.terms import known, title
+from cards.wording import shortly
 
 PDMP_CHECK: Final = known("pdmp-check")
 TONSILLECTOMY: Final = known("tonsillectomy")
@@ -84,7 +84,7 @@ def naloxone_coprescribe(case: Case) -> Verdict:
     risks = list(_overdose_risks(case))
     if not risks:
         return Silent("no-risk-on-record")
-    words = {"risk": listed([name for name, _ in risks])}
+    words = {"risk": shortly([name for name, _ in risks])}
     return Fires("raised-risk", tuple(fact for _, fact in risks), words)
 
 

@@ -38,12 +38,12 @@ from cards.trials import (
     nsaid_tried_for_opioid_step,
     tried_modalities,
 )
+from cards.wording import shortly
 
 AGREEMENT: Final = known("opioid-agreement")
 RISK_SCREEN: Final = known("risk-screen")
 MOOD_SCREENS: Final = frozenset(map(known, ("phq-2", "phq-9", "gad-7")))
 
-MOST_LISTED: Final = 2
 _PENDING: Final = frozenset({"booked", "pending", "proposed", "planned", "active", "draft"})
 _SINGLE_DOSE_LIMITS: Final = ("oxycodone", "hydromorphone", "hydrocodone", "tramadol")
 
@@ -66,7 +66,7 @@ def opioid_before_alternatives(case: Case) -> Verdict:
     facts = (*first, *case.view.back_pain, *rest)
     notes = tuple(_further_options(case))
     if missing:
-        words = {"missing": listed(missing), "undone": ", ".join(missing)}
+        words = {"missing": shortly(missing), "undone": ", ".join(missing)}
         return Fires("steps-missing", facts, words, notes)
     return Fires("steps-done", facts, notes=notes)
 
@@ -179,16 +179,8 @@ def opioid_risk_and_monitoring(case: Case) -> Verdict:
         return Silent("documented")
     if undone == ["a follow-up visit"] and case.view.renewal_of:
         return Silent("renewal")
-    words = {"missing": listed(undone), "undone": ", ".join(undone)}
+    words = {"missing": shortly(undone), "undone": ", ".join(undone)}
     return Fires("undocumented", case.view.back_pain, words)
-
-
-def listed(items: list[str]) -> str:
-    """Return a list that fits a summary: at most two items, then how many more."""
-    rest = len(items) - MOST_LISTED
-    if rest > 0:
-        return f"{', '.join(items[:MOST_LISTED])} +{rest} more"
-    return " and ".join(items)
 
 
 class _Step(NamedTuple):

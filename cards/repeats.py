@@ -12,6 +12,7 @@ from cards.record import active_problems, dated_fact
 from cards.relevance import Relevance
 from cards.terms import known
 from cards.trials import SPENT, Recency, Trial, TrialStatus, failed_courses, intolerant
+from cards.wording import shortly
 
 SPASTIC: Final = frozenset(map(known, ("spasticity", "dystonia")))
 # Rarely for pain: without a reason on the order it is taken to be for something else.
@@ -19,7 +20,6 @@ RARELY_FOR_PAIN: Final = frozenset({"ropinirole", "snri"})
 # What a combination holds beside the medicine that it is given for.
 BESIDE: Final = frozenset({"acetaminophen", "caffeine", "naloxone"})
 FADES: Final = "cyclobenzaprine"
-MOST_NAMED: Final = 2
 
 # Why a trial that stands so does not speak against the order here.
 OPEN: Final[Mapping[TrialStatus, str]] = {
@@ -192,21 +192,13 @@ def _failed_of(case: Case, drug_class: str) -> tuple[Course, ...]:
 def _exhausted(case: Case, outcome: str, courses: Iterable[Course]) -> Fires:
     facts = tuple(map(_course_fact, courses))
     names = tuple(dict.fromkeys(course.ingredient for course in courses))
-    words = {"n": str(len(facts)), "tried": _named(names), "agents": str(len(names))}
+    words = {"n": str(len(facts)), "tried": shortly(names), "agents": str(len(names))}
     return Fires(outcome, (*facts, *case.view.back_pain), words)
 
 
 def _course_fact(course: Course) -> Fact:
     dose = f" {course.dose.high:g} mg/day" if course.dose else ""
     return dated_fact(course.use.reference, f"{course.ingredient}{dose}, no effect", course.on)
-
-
-def _named(names: tuple[str, ...]) -> str:
-    """List names for a sentence, two at most."""
-    more = len(names) - MOST_NAMED
-    if more > 0:
-        return f"{', '.join(names[:MOST_NAMED])} and {more} more"
-    return " and ".join(names)
 
 
 RULES: Final[Mapping[str, Callable[[Case], Verdict]]] = {

@@ -10,6 +10,7 @@ from cards.drug_classes import classes_of
 from cards.medications import fact
 from cards.record import active_problems, visit_reasons
 from cards.terms import known
+from cards.wording import shortly
 
 OPIOIDS: Final = frozenset({"opioid-full-agonist", "opioid-mixed", "tramadol"})
 ANY_OPIOID: Final = OPIOIDS | {"buprenorphine"}
@@ -21,7 +22,6 @@ PALLIATIVE_CARE = known("palliative-care")
 
 _LOCAL: Final = frozenset({Route.TOPICAL, Route.OPHTHALMIC, Route.OTIC})
 _FOR_PROCEDURES: Final = frozenset({"midazolam", "remimazolam"})
-_NAMED: Final = 2
 
 
 def is_local(use: MedicationUse) -> bool:
@@ -63,9 +63,7 @@ def ingredients(uses: Iterable[MedicationUse], classes: frozenset[str]) -> list[
 
 def named(uses: Iterable[MedicationUse], classes: frozenset[str]) -> str:
     """Return the names of at most two ingredients of the classes, "+n more" for the rest."""
-    names = ingredients(uses, classes)
-    more = f" +{len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return " and ".join(names[:_NAMED]) + more
+    return shortly(ingredients(uses, classes))
 
 
 def sedative_fact(use: MedicationUse) -> Fact:

@@ -10,13 +10,13 @@ from cards.drug_classes import classes_of
 from cards.maintenance import is_stopped_here
 from cards.maois import MAOI, maois
 from cards.medications import fact, same_medicine, systemic
+from cards.wording import shortly
 
 WHOLE_CLASSES: Final = frozenset({"tramadol", "tca", "snri", "ssri", "trazodone", MAOI})
 # Members of classes that are otherwise no concern here.
 SINGLE_DRUGS: Final = frozenset({"cyclobenzaprine", "meperidine", "methadone"})
 FOR_PAIN: Final = frozenset({"tramadol", "tca", "snri"})
 LOOKED_THROUGH: Final = WHOLE_CLASSES | {"muscle-relaxant", "opioid-full-agonist"}
-MOST_NAMED: Final = 2
 
 
 def serotonergic(case: Case) -> Verdict:
@@ -98,9 +98,7 @@ def _notes(case: Case, others: tuple[MedicationUse, ...]) -> Iterator[str]:
 
 
 def _named(uses: tuple[MedicationUse, ...]) -> str:
-    names = list(dict.fromkeys(name for use in uses for name in _serotonergic_names(use)))
-    more = len(names) - MOST_NAMED
-    return " and ".join(names[:MOST_NAMED]) + (f" +{more} more" if more > 0 else "")
+    return shortly(dict.fromkeys(name for use in uses for name in _serotonergic_names(use)))
 
 
 RULES: Final[Mapping[str, Callable[[Case], Verdict]]] = {"serotonergic": serotonergic}

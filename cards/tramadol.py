@@ -9,10 +9,10 @@ from cards.circumstances import age, latest
 from cards.definitions import number
 from cards.dosing import daily_mg
 from cards.opioid_exposure import after, oud_decides
-from cards.opioids import listed
 from cards.record import active_problems, dated_fact, problem_fact
 from cards.terms import known
 from cards.trials import TrialStatus, class_status
+from cards.wording import shortly
 
 TRAMADOL: Final = "tramadol"
 EGFR: Final = known("egfr")
@@ -40,7 +40,7 @@ def tramadol_place_dose(case: Case) -> Verdict:
     missing = list(_untried(case))
     if not missing:
         return Silent("others-tried")
-    return Fires("others-untried", case.view.back_pain, {"missing": listed(missing)})
+    return Fires("others-untried", case.view.back_pain, {"missing": shortly(missing)})
 
 
 def tramadol_label(case: Case) -> Verdict:
