@@ -191,6 +191,15 @@ def test_a_service_that_is_away_is_a_bad_gateway(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("target", ["nonsense", "127.0.0.1:8000", "ftp://127.0.0.1"])
+def test_a_service_behind_without_an_address_is_refused(tmp_path: Path, target: str) -> None:
+    command = ["record", "--listen", "0", "--to", target, "--out", str(tmp_path)]
+    result = CliRunner().invoke(main, command)
+
+    assert result.exit_code == 2
+    assert f"{target} is no web address" in " ".join(result.output.split())
+
+
 def test_a_birth_date_is_moved() -> None:
     person = deidentified(PERSON, Privacy(birth_date_days=-10))
 
