@@ -50,7 +50,7 @@ _SINCE = re.compile(r"since (\d{4}-\d\d-\d\d)", re.IGNORECASE)
 _SPAN = re.compile(r"(?:from )?(\d{4}-\d\d-\d\d) to (\d{4}-\d\d-\d\d)", re.IGNORECASE)
 # What begins like this is meant as a date or a code, and is no name and no instruction.
 _MEANT = re.compile(
-    r"(?:(?:since|from|(?:until|to) \d+|icd\S*|snomed|cpt|hcpcs|loinc|rxnorm|ndc)\b|\d{4}-\d\d)",
+    r"(?:since|from|(?:until|to) \d+|icd\S*|snomed|cpt|hcpcs|loinc|rxnorm|ndc|\d{4}-\d\d)\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]{2}")
