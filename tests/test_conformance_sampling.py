@@ -151,6 +151,7 @@ def test_bad_draft_is_told_by_its_place_and_kind_of_fault(
     counted: Counted, caplog: pytest.LogCaptureFixture
 ) -> None:
     timing = {"timing": {"repeat": {"periodUnit": "d", "frequency": CANARY}}}
+    element = "MedicationRequest.dosageInstruction.timing.repeat.frequency"
     draft = {**ORDER, "id": CANARY, "dosageInstruction": [timing, timing]}
 
     assert judge(answered(draft, ORDER), counted, caplog) == {
@@ -160,7 +161,7 @@ def test_bad_draft_is_told_by_its_place_and_kind_of_fault(
         "judged": 2,
         "invalid": 1,
         "unjudged": 0,
-        "faults": ["MedicationRequest.dosageInstruction.timing.repeat.frequency: must be a whole number"],
+        "faults": [f"{element}: must be a whole number"],
     }
     assert counted.told == [
         ("ehr", "MedicationRequest", False),
