@@ -22,7 +22,7 @@ from cards.maintenance import (
     strength,
     total,
 )
-from cards.medications import established, parenteral
+from cards.medications import distinct, established, parenteral
 from cards.oud import METHADONE, BuprenorphineUse, OudStatus, ProductClass
 from cards.terms import known
 
@@ -156,7 +156,8 @@ def _referral_note(case: Case) -> Iterator[str]:
 
 
 def _facts_of(uses: Iterable[BuprenorphineUse]) -> tuple[Fact, ...]:
-    return tuple(buprenorphine_fact(one.use) for one in uses)
+    """Return a fact of each product, once: the order and the list entry are one."""
+    return tuple(map(buprenorphine_fact, distinct(one.use for one in uses)))
 
 
 def _disorder_fact(case: Case) -> tuple[Fact, ...]:

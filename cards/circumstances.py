@@ -44,7 +44,6 @@ VERTEBRAL_FRACTURE = known("vertebral-fracture")
 FALLS = known("falls")
 
 ADULT = 18
-OLDER = 70  # new back pain above this age is a red flag
 
 _HOSPITAL = frozenset({"EMER", "IMP", "ACUTE", "OBSENC"})
 _DONE = frozenset({"completed", "in-progress"})
@@ -110,12 +109,6 @@ class Pregnancy(NamedTuple):
     weeks: float | None
 
 
-def in_scope(chart: Chart) -> bool:
-    """Say whether the rules speak about this patient: a living adult, or of unknown age."""
-    years = age(chart)
-    return not chart.patient.deceased and (years is None or years >= ADULT)
-
-
 def age(chart: Chart) -> int | None:
     """Return the age in whole years."""
     born, today = chart.patient.born, chart.today
@@ -151,11 +144,6 @@ def supervised(order: Order, chart: Chart) -> bool:
     if visit is None or visit.class_code not in _HOSPITAL or _is_supplied(use):
         return False
     return visit.class_code != "EMER" or not _is_course(use)
-
-
-def prescription(order: Order, chart: Chart) -> bool:
-    """Say whether the medicine is ordered for the patient to take without supervision."""
-    return order.medication is not None and not supervised(order, chart)
 
 
 def exemption(order: Order, chart: Chart) -> Fact | None:
@@ -387,7 +375,7 @@ def _flagged_age(chart: Chart) -> Iterator[tuple[str, Fact]]:
         return
     if years < ADULT:
         yield "age", Fact("Patient", f"back pain under {ADULT} years of age")
-    elif years > OLDER and acuity(chart).acute:
+    elif years > number("red_flag.older_years") and acuity(chart).acute:
         yield "age", Fact("Patient", f"new back pain at {years} years of age")
 
 

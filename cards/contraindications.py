@@ -34,15 +34,22 @@ def nsaid_contraindicated(chart: Chart) -> Fact | None:
 
     An allergy to one NSAID or to aspirin forbids the class, as the labels say.
     """
-    for allergy in chart.allergies:
-        if not allergy.intolerance and allergy.drug.classes & {"nsaid", "aspirin"}:
-            return allergy_fact(allergy)
+    if allergy := nsaid_allergy(chart):
+        return allergy
     for problem in problems_of(chart, (*_NSAID_RISKS_EVER, *_NSAID_RISKS_NOW)):
         ever = next((t for t in _NSAID_RISKS_EVER if t in problem.concept.terms), "")
         now = next((t for t in _NSAID_RISKS_NOW if t in problem.concept.terms), "")
         if (ever and stands(problem)) or (now and is_active(problem)):
             return problem_fact(problem, ever or now)
     return _low_egfr(chart) or _anticoagulant(chart)
+
+
+def nsaid_allergy(chart: Chart) -> Fact | None:
+    """Return the allergy to an NSAID or to aspirin."""
+    for allergy in chart.allergies:
+        if not allergy.intolerance and allergy.drug.classes & {"nsaid", "aspirin"}:
+            return allergy_fact(allergy)
+    return None
 
 
 def _on_record(chart: Chart, drug: Drug, *, intolerance: bool) -> Fact | None:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from datetime import date
 from enum import StrEnum
-from functools import cache
 from typing import Final, NamedTuple
 
 from cards.chart import Amount, MedicationUse
@@ -136,7 +135,6 @@ def each_once(courses: Iterable[Course]) -> tuple[Course, ...]:
     return tuple(kept)
 
 
-@cache
 def least_trial(ingredient: str, classes: frozenset[str], chronic: bool) -> Least:
     """Return the dose and the length of an adequate trial, as far as one is defined."""
     if "nsaid" in classes:

@@ -2,11 +2,15 @@
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 FILE = Path(__file__).with_name("definitions.toml")
+
+_read: ContextVar[set[str] | None] = ContextVar("read", default=None)
 
 
 class Definition(NamedTuple):
@@ -27,7 +31,21 @@ def definitions() -> Mapping[str, Definition]:
 
 def number(name: str) -> float:
     """Return the value called ``name``; an unknown name is a ``KeyError``."""
+    read = _read.get()
+    if read is not None:
+        read.add(name)
     return _values()[name]
+
+
+@contextmanager
+def recorded() -> Iterator[set[str]]:
+    """Collect the names of the numbers that are asked for meanwhile."""
+    read = set[str]()
+    token = _read.set(read)
+    try:
+        yield read
+    finally:
+        _read.reset(token)
 
 
 def use(chosen: Mapping[str, float]) -> None:

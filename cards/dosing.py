@@ -20,20 +20,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from cards.chart import Amount, Dosage, Drug, Ingredient, MedicationUse, Route
-from cards.sig import PRODUCT_UNITS, read_sig
-
-__all__ = [
-    "counts_in_mme",
-    "daily_mg",
-    "daily_mme",
-    "days_supplied",
-    "days_with_refills",
-    "for_cough",
-    "read_sig",
-    "route_of",
-    "scheduled",
-    "single_mg",
-]
+from cards.definitions import number
+from cards.sig import PRODUCT_UNITS
 
 MG: Final[Mapping[str, float]] = {"mg": 1.0, "mcg": 0.001, "g": 1000.0}
 MME: Final = "mme"  # the unit of `daily_mme`
@@ -41,6 +29,9 @@ HOURS_PER_DAY: Final = 24
 MCG_PER_MG: Final = 1000
 # A dose without a unit is a count of tablets only while it looks like one: 500 is not.
 MOST_UNITS_AT_ONCE: Final = 8
+
+MOST_MG: Final = 100_000  # at one time or a day; no dose comes near
+_DIGITS: Final = ((1000, 0), (100, 1), (1, 2), (0, 5))  # from so many mg on, so many decimals
 
 _FILE: Final = Path(__file__).with_name("mme.toml")
 _BESIDE: Final = frozenset({"naloxone"})  # "8 mg" of such a combination is the other one's
@@ -63,7 +54,8 @@ def daily_mg(use: MedicationUse, ingredient: str) -> Amount | None:
     found = None if use.drug.pack else _ingredient(use.drug, ingredient)
     if found is None:
         return None
-    return _per_day(use.dosages, lambda amount: _mg(amount, use.drug, found), found.per == "h")
+    worn = found.per == "h"
+    return _rounded(_per_day(use.dosages, lambda amount: _mg(amount, use.drug, found), worn))
 
 
 def single_mg(use: MedicationUse, ingredient: str) -> Amount | None:
@@ -72,7 +64,7 @@ def single_mg(use: MedicationUse, ingredient: str) -> Amount | None:
     if found is None or found.per == "h":
         return None
     amounts = [_converted(d.amount, lambda a: _mg(a, use.drug, found)) for d in use.dosages]
-    return _span(amounts)
+    return _rounded(_span(amounts))
 
 
 def days_supplied(use: MedicationUse) -> float | None:
@@ -81,19 +73,33 @@ def days_supplied(use: MedicationUse) -> float | None:
     The stated supply, else quantity by daily use, else the length of the instructions.
     """
     if use.supply_days is not None:
-        return use.supply_days
+        return _believable(use.supply_days)
     if use.quantity and not use.drug.pack:
         daily = _per_day(use.dosages, lambda amount: _count(amount, use), worn=False)
         quantity = _converted(use.quantity, lambda amount: _count(amount, use))
         if daily and quantity and daily.high > 0:
-            return quantity.high / daily.high
-    return _stated_days(use.dosages)
+            return _believable(quantity.high / daily.high)
+    return _believable(_stated_days(use.dosages))
 
 
 def days_with_refills(use: MedicationUse) -> float | None:
     """Return the days that the order with all its refills lasts, or `None` if unknown."""
     days = days_supplied(use)
-    return None if days is None else days * (1 + use.refills)
+    return None if days is None else _believable(days * (1 + use.refills))
+
+
+def _believable(days: float | None) -> float | None:
+    if days is None or days > number("dosing.longest_supply_days"):
+        return None
+    return round(days, 1)
+
+
+def _rounded(amount: Amount | None) -> Amount | None:
+    """Return a dose as a card tells it; one of many times any dose is a slip of the pen."""
+    if amount is None or amount.high > MOST_MG:
+        return None
+    digits = next(digits for least, digits in _DIGITS if amount.high >= least)
+    return Amount(round(amount.low, digits), round(amount.high, digits), amount.unit)
 
 
 def scheduled(use: MedicationUse) -> bool | None:

@@ -1,9 +1,10 @@
 """Which drug classes an ingredient belongs to: cards/classes.toml, read once."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 # A product that holds an opioid keeps its antagonist as an ingredient, not as a class:
 # the naloxone of a buprenorphine tablet is there against injection and rescues nobody.
@@ -12,9 +13,13 @@ _ANTAGONISTS = frozenset({"opioid-antagonist", "naltrexone"})
 
 
 @cache
+def _table() -> Mapping[str, Mapping[str, Any]]:
+    return tomllib.loads(files("cards").joinpath("classes.toml").read_text(encoding="utf-8"))
+
+
+@cache
 def _ingredients() -> dict[str, tuple[str, ...]]:
-    text = files("cards").joinpath("classes.toml").read_text(encoding="utf-8")
-    return {name: tuple(entry["ingredients"]) for name, entry in tomllib.loads(text).items()}
+    return {name: tuple(entry["ingredients"]) for name, entry in _table().items()}
 
 
 @cache
@@ -35,6 +40,11 @@ def _ranks() -> dict[str, int]:
 def class_names() -> frozenset[str]:
     """Return the names of every class."""
     return frozenset(_ingredients())
+
+
+def meanings() -> Mapping[str, str]:
+    """Return what each class is, in the order of the file."""
+    return {name: entry["meaning"] for name, entry in _table().items()}
 
 
 def ingredients_of(class_name: str) -> frozenset[str]:

@@ -9,7 +9,6 @@ from cards.chart import Chart, Fact, Fires, Order, Silent
 from cards.rulebook import ADULTS, CHART, Indicator, Outcome, Rule, Rulebook, Source
 from cards.sources import EVERYBODY, fitting_first, groups_of
 
-ADULT_YEARS = 18
 CHILDREN = "children"
 STOPPED = frozenset({"stopped", "cancelled"})
 
@@ -101,7 +100,7 @@ def population_of(chart: Chart) -> str:
     if chart.patient.deceased:
         return "nobody"
     age = circumstances.age(chart)
-    return CHILDREN if age is not None and age < ADULT_YEARS else ADULTS
+    return CHILDREN if age is not None and age < circumstances.ADULT else ADULTS
 
 
 def _rules(book: Rulebook, patient: Assessment, hook: str, order: Order) -> list[Rule]:

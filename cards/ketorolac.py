@@ -9,6 +9,7 @@ from cards.courses import is_single
 from cards.dosing import days_supplied, days_with_refills, route_of
 from cards.medications import first_date, parenteral
 from cards.nsaids import is_ketorolac, systemic_nsaid
+from cards.record import later
 
 _TAKEN: Final = frozenset({"active", "in-progress", "completed", "stopped"})
 _ONGOING: Final = frozenset({"active", "in-progress"})
@@ -49,16 +50,15 @@ def days_taken(use: MedicationUse, today: date, window_days: float) -> frozenset
     begin = first_date(use)
     if begin is None:
         return frozenset()
-    since = today - timedelta(days=window_days)
-    days = _days(begin, _length(use, begin, today, since))
-    until = min(today, use.ended or today)
-    return frozenset(day for day in days if since <= day <= until)
+    since = later(today, -window_days)
+    last = later(begin, _length(use, begin, today, since) - 1)
+    return _days(max(begin, since), min(today, use.ended or today, last))
 
 
 def days_ordered(use: MedicationUse, today: date) -> frozenset[date]:
     """Return the days that an order covers from today on; of unknown length, today alone."""
     length = 1 if is_single(use) else days_with_refills(use) or 1
-    return _days(today, ceil(length))
+    return _days(today, later(today, ceil(length) - 1))
 
 
 def _length(use: MedicationUse, begin: date, today: date, since: date) -> int:
@@ -71,5 +71,6 @@ def _length(use: MedicationUse, begin: date, today: date, since: date) -> int:
     return (today - begin).days + 1 if use.status in _ONGOING and begin >= since else 1
 
 
-def _days(begin: date, length: int) -> frozenset[date]:
-    return frozenset(begin + timedelta(days=number) for number in range(length))
+def _days(first: date, last: date) -> frozenset[date]:
+    length = (last - first).days + 1
+    return frozenset(first + timedelta(days=number) for number in range(length))

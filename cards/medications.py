@@ -1,12 +1,13 @@
 """Which medicines are in use now, since when, and which record of several to believe."""
 
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from cards.chart import Chart, Drug, Fact, Ingredient, MedicationUse, Route
 from cards.definitions import number
 from cards.dosing import days_with_refills, route_of, single_mg
+from cards.record import later
 
 LONGEST_FACT: Final = 100
 
@@ -77,12 +78,12 @@ def acts_until(use: MedicationUse) -> date | None:
         return None
     if "naltrexone" in names:
         kind = "injection" if _is_depot(use) else "oral"
-        return _later(taken, number(f"lookback.naltrexone_{kind}_days"))
+        return later(taken, number(f"lookback.naltrexone_{kind}_days"))
     if "buprenorphine" in names and _is_depot(use):
         kind = "weekly" if _is_weekly(use) else "monthly"
-        return _later(taken, number(f"lookback.buprenorphine_{kind}_days"))
+        return later(taken, number(f"lookback.buprenorphine_{kind}_days"))
     if "buprenorphine" in names and use.kind == "administration":
-        return _later(taken, 1)  # given daily on a ward
+        return later(taken, 1)  # given daily on a ward
     return None
 
 
@@ -102,7 +103,7 @@ def first_date(use: MedicationUse) -> date | None:
 def supply_end(use: MedicationUse) -> date | None:
     """Return the day when the supply with all refills is used up, or `None` if unknown."""
     begun, days = _latest(use.written, use.started), days_with_refills(use)
-    return None if begun is None or days is None else _later(begun, days)
+    return None if begun is None or days is None else later(begun, days)
 
 
 def systemic(use: MedicationUse) -> bool:
@@ -116,15 +117,6 @@ def systemic(use: MedicationUse) -> bool:
 def parenteral(use: MedicationUse) -> bool:
     """Say whether the medicine is injected into a vein, a muscle or under the skin."""
     return route_of(use) in _PARENTERAL
-
-
-def in_use_of(chart: Chart, drug_class: str, *, for_safety: bool) -> tuple[MedicationUse, ...]:
-    """Return the medicines of a class in use now, each once."""
-    return distinct(
-        use
-        for use in chart.medications
-        if drug_class in use.drug.classes and in_use(use, chart.today, for_safety=for_safety)
-    )
 
 
 def distinct(uses: Iterable[MedicationUse]) -> tuple[MedicationUse, ...]:
@@ -163,7 +155,7 @@ def established(use: MedicationUse, chart: Chart) -> bool:
     first = min(filter(None, begun), default=None)
     if first is None:
         return False
-    limit = _later(today, -number("lookback.established_days"))
+    limit = later(today, -number("lookback.established_days"))
     return chained_back(first, spans(same), today) <= limit
 
 
@@ -239,7 +231,7 @@ def _lasts(use: MedicationUse, today: date, for_safety: bool) -> bool:
     if end is None and use.kind == "dispense":
         end = begun
     if end is not None:
-        return today <= _later(end, grace)
+        return today <= later(end, grace)
     return for_safety or not _is_stale(use, today)
 
 
@@ -324,7 +316,3 @@ def _preferred(one: MedicationUse, other: MedicationUse) -> MedicationUse:
 
 def _latest(one: date | None, other: date | None) -> date | None:
     return max(one, other) if one and other else one or other
-
-
-def _later(day: date, days: float) -> date:
-    return day + timedelta(days=days)

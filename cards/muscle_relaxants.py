@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
+from cards import cautions
 from cards.case import Case
 from cards.chart import Code, Fact, Fires, MedicationUse, Problem, Silent, Verdict
 from cards.circumstances import age, latest, pregnancy
+from cards.definitions import number
 from cards.dosing import daily_mg, days_with_refills, single_mg
 from cards.drug_classes import classes_of
 from cards.maois import maois
@@ -27,7 +29,6 @@ LIVER_DISEASE = known("liver-disease")
 ALT = known("alt")
 LIVER_ENZYMES: Final = {ALT: "ALT", known("ast"): "AST"}
 UNITS_PER_LITRE: Final = frozenset({"", "u/l", "iu/l", "[iu]/l", "units/l", "unit/l"})
-SYSTOLIC = known("systolic-bp")
 MYOCARDIAL_INFARCTION = known("myocardial-infarction")
 OLD_INFARCTION: Final = frozenset({Code("icd10cm", "I25.2"), Code("snomed", "1755008")})
 HEART_AND_THYROID: Final = tuple(
@@ -203,7 +204,9 @@ def _is_exhausted(case: Case) -> bool:
 
 
 def _is_sedated(case: Case) -> bool:
-    return case.history.opioid_use_disorder.on_record or bool(case.beside(SEDATIVES))
+    return case.history.opioid_use_disorder.on_record or bool(
+        case.beside(cautions.OPIOIDS | cautions.SEDATIVES)
+    )
 
 
 def _has_inhibitor(case: Case) -> bool:
@@ -215,13 +218,12 @@ def _has_liver_trouble(case: Case) -> bool:
 
 
 def _has_low_pressure(case: Case) -> bool:
-    seen = latest(case.chart, SYSTOLIC, case.limits["pressure_days"])
-    return bool(seen and seen.value and seen.value < case.limits["systolic_mmhg"])
+    return cautions.has_low_pressure(case.chart)
 
 
 def _is_older_or_pregnant(case: Case) -> bool:
     years = age(case.chart)
-    older = years is not None and years >= case.limits["older_years"]
+    older = years is not None and years >= number("relaxant.older_years")
     return older or pregnancy(case.chart) is not None
 
 

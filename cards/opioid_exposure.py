@@ -1,7 +1,7 @@
 """What opioids the patient has taken: exposure, tolerance, morphine equivalents in sum."""
 
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from typing import Final, NamedTuple
 
 from cards.case import WILL_BE_TAKEN, Case
@@ -20,6 +20,7 @@ from cards.medications import (
     systemic,
 )
 from cards.oud import treats_disorder
+from cards.record import later
 
 OPIOIDS: Final = frozenset({"opioid-full-agonist", "opioid-mixed", "tramadol"})
 EXPOSING: Final = OPIOIDS | {"buprenorphine"}
@@ -150,8 +151,8 @@ def _span(use: MedicationUse, today: date) -> range | None:
     active = in_use(use, today, for_safety=True)
     if begin is None:
         return None if active else range(0)
-    end = _end(use, today, active) or begin + timedelta(days=1)
-    earliest = today - timedelta(days=number("opioid.naive_window_days"))
+    end = _end(use, today, active) or later(begin, 1)
+    earliest = later(today, -number("opioid.naive_window_days"))
     return range(max(begin, earliest).toordinal(), min(end, today).toordinal())
 
 

@@ -97,6 +97,7 @@ class PhraseBook(Generic[Meaning]):
 def _denied(tokens: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[bool]:
     """Say of each word whether a denial before it reaches it."""
     denied, until, at_comma = [], 0, False
+    ends = _ends(spans, len(tokens))
     for position, word in enumerate(tokens):
         denied.append(position < until)
         if word in _ENDS or (word == "," and at_comma):
@@ -104,10 +105,18 @@ def _denied(tokens: Sequence[str], spans: Sequence[tuple[int, int]]) -> list[boo
         elif word in _DENIALS and (denial := _denial(tokens, position)):
             after, reach = denial
             # A denial that is part of a phrase ("no relief") ends with the phrase.
-            ends = [end for start, end in spans if start <= position and after < end]
-            until = max(until, max(ends, default=after + reach))
+            until = max(until, ends[position] if ends[position] > after else after + reach)
             at_comma = reach != _LIST
     return denied
+
+
+def _ends(spans: Iterable[tuple[int, int]], length: int) -> list[int]:
+    """Return for each word where the longest of the phrases over it ends."""
+    ends = [0] * length
+    for start, end in spans:
+        for position in range(start, end):
+            ends[position] = max(ends[position], end)
+    return ends
 
 
 def _denial(tokens: Sequence[str], position: int) -> tuple[int, int] | None:

@@ -85,6 +85,11 @@ def plan(findings: Sequence[Finding], hook: str, policy: Policy) -> tuple[CardPl
     return _capped(plans, policy.most_cards(hook))
 
 
+def group_of(finding: Finding) -> str:
+    """Return which card about an order the finding belongs to."""
+    return PLAN if _is_line(finding) else GROUPS[finding.rule.axis]
+
+
 def _by_order(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     grouped: dict[str, list[Finding]] = {}
     for finding in findings:
@@ -120,16 +125,12 @@ def _per_order(findings: Sequence[Finding], policy: Policy) -> list[CardPlan]:
     for of_order in _by_order(findings).values():
         for group in (SAFETY, RIGHT, PLAN):
             ranked = sorted(
-                (f for f in of_order if _group(f) == group),
+                (f for f in of_order if group_of(f) == group),
                 key=lambda f: (_loudness(f), policy.rank.get(f.rule.id, len(policy.rank))),
             )
             if ranked:
                 plans.append(CardPlan(group, tuple(ranked)))
     return plans
-
-
-def _group(finding: Finding) -> str:
-    return PLAN if _is_line(finding) else GROUPS[finding.rule.axis]
 
 
 def _is_line(finding: Finding) -> bool:

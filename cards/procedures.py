@@ -57,8 +57,8 @@ _DONE: Final = frozenset({"completed", "finished"})
 _INPATIENT: Final = frozenset({"IMP", "ACUTE"})
 _CLOT: Final = re.compile(r"\bdvt\b|thrombo|embol")
 _WORK: Final = re.compile(r"\bwork\b")
-_STATED_DAYS: Final = re.compile(r"(\d+)\s*-?\s*(?:days?|d)\b")
-_STATED_HOURS: Final = re.compile(r"(\d+)\s*-?\s*(?:hours?|hrs?|h)\b")
+_STATED_DAYS: Final = re.compile(r"(?<!\d)(\d{1,4}) ?-? ?(?:days?|d)\b")
+_STATED_HOURS: Final = re.compile(r"(?<!\d)(\d{1,4}) ?-? ?(?:hours?|hrs?|h)\b")
 
 
 def imaging_without_red_flags(case: Case) -> Verdict:

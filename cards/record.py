@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import date
+from datetime import date, timedelta
 
 from cards.chart import Chart, Concept, Encounter, Fact, Problem
 from cards.terms import title
@@ -91,6 +91,14 @@ def in_emergency(chart: Chart) -> bool:
 def start(problem: Problem) -> date | None:
     """Return the onset, else the day when the problem was recorded: it had begun by then."""
     return problem.onset or problem.recorded
+
+
+def later(day: date, days: float) -> date:
+    """Return the day so many days on; what lies beyond the calendar is its end."""
+    try:
+        return day + timedelta(days=days)
+    except OverflowError:
+        return date.max if days > 0 else date.min
 
 
 def is_recent(day: date, today: date, days: float) -> bool:

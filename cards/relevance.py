@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from functools import lru_cache
 
@@ -15,6 +15,7 @@ from cards.record import (
     in_emergency,
     is_active,
     is_tentative,
+    later,
     of_this_visit,
     problem_fact,
     problems_of,
@@ -64,6 +65,7 @@ _COMPETING: Mapping[str, frozenset[str]] = {
 # Treated with steroids while they flare: on a problem list they say nothing about today.
 _FLARING = frozenset({known("asthma"), known("copd")})
 
+_KEPT = 2000  # characters of instructions that are remembered
 _INDICATION = re.compile(r"(?<!not )\b(?:for|prn|indication:?|indicated for)\s+([^.;,()\n]+)")
 _SPASM = re.compile(r"(?<!not )\bfor (?:(?:acute|muscle|muscular|painful) )*spasms?\b")
 _LEG_TEST = re.compile(r"straight[- ]leg|\bslr\b|las[eè]gue|radicul|dermatom|sciatic")
@@ -173,7 +175,8 @@ def stated_reasons(order: Order) -> tuple[Concept, ...]:
         use = order.medication
         sigs = "\n".join(dosage.text for dosage in use.dosages)
         # "Hold for sedation" is no reason: only back pain and uses of the class count.
-        named = _naming(_of_instructions(sigs), _usual(order) | {BACK_PAIN})
+        known = _of_instructions if len(sigs) <= _KEPT else _indications
+        named = _naming(known(sigs), _usual(order) | {BACK_PAIN})
         return (*use.reasons, *named, *_naming(_indications(use.notes), _BACK_ONLY))
     if order.service:
         noted = _indications(order.service.notes)
@@ -315,11 +318,11 @@ def _visits(chart: Chart) -> Iterator[tuple[date, date]]:
 
 def _first_of_chain(spans: Iterable[tuple[date, date]], today: date) -> date | None:
     """Return where a chain of spans begins that reaches back from today without a long gap."""
-    gap = timedelta(days=number("acuity.same_episode_gap_days"))
+    gap = number("acuity.same_episode_gap_days")
     newest_first: Sequence[tuple[date, date]] = sorted(spans, key=lambda s: s[1], reverse=True)
     first: date | None = None
     for began, ended in newest_first:
-        if ended <= (first or today) - gap:
+        if ended <= later(first or today, -gap):
             break
         first = min(first or began, began)
     return first

@@ -21,6 +21,7 @@ FOLDER = Path(__file__).with_name("rules")
 SCHEMA = Path(__file__).with_name("rule.schema.json")
 CHART = "chart"  # what rules look at when no order is on the screen
 ADULTS = "adults"
+AWAITING = "awaiting clinical review"
 
 Decide = Callable[[Case], Verdict]
 
@@ -104,6 +105,18 @@ class Rule:
     decide: Decide = field(repr=False)
     numbers: Mapping[str, float] = field(repr=False)  # the values of ``limits``
 
+    @property
+    def is_reviewed(self) -> bool:
+        """Tell whether a clinician has signed the rule."""
+        return self.review["status"] != AWAITING
+
+    @property
+    def review_status(self) -> str:
+        """Say who has reviewed the rule and when, or that nobody has."""
+        if not self.is_reviewed:
+            return AWAITING
+        return f"reviewed by {self.review['reviewer']}, {self.review['on']}"
+
     def is_asked_at(self, hook: str) -> bool:
         """Tell whether any outcome is shown at the hook; a stop is traced when signed too."""
         traced = self.looks_at_stopped and hook != "patient-view"
@@ -111,17 +124,28 @@ class Rule:
 
 
 class Rulebook:
-    """Every rule, in the order of id, and which rule looks at what."""
+    """Every rule, in the order of id, and which looks at what; one that is off at nothing."""
 
-    def __init__(self, rules: Iterable[Rule], version: str = "") -> None:
+    def __init__(
+        self, rules: Iterable[Rule], version: str = "", off: frozenset[str] = frozenset()
+    ) -> None:
         self.rules = tuple(rules)
         self.version = version
+        self.off = off
         self.by_id: Mapping[str, Rule] = {rule.id: rule for rule in self.rules}
         self._looking: dict[tuple[str, str], list[Rule]] = {}
-        for rule in self.rules:
+        for rule in (rule for rule in self.rules if rule.id not in off):
             for hook in ("patient-view", "order-select", "order-sign"):
                 for name in rule.looks_at if rule.is_asked_at(hook) else ():
                     self._looking.setdefault((hook, name), []).append(rule)
+
+    @property
+    def review_status(self) -> str:
+        """Say how many of the rules a clinician has reviewed."""
+        signed = sum(rule.is_reviewed for rule in self.rules)
+        if not signed:
+            return "No rule has been reviewed by a clinician"
+        return f"{signed} of {len(self.rules)} rules reviewed by a clinician"
 
     @cached_property
     def telling_hooks(self) -> tuple[str, ...]:

@@ -127,8 +127,9 @@ def _dose(line: _Line) -> _Dose:
     meals = line.takes(_MEALS)
     once = line.takes(_ONCE)
     amounts = _amounts(line)
+    never = any(amount.high <= 0 for amount in times)  # "every 0 hours"
     several = len(times) + once > 1 or len(amounts) > 1 or (meals and parts > 0)
-    if several or _DIGIT.search(line.text):
+    if several or never or _DIGIT.search(line.text):
         return _Dose()
     return _Dose(_single(amounts), _single(times), once, at_most)
 
@@ -217,7 +218,7 @@ def _either(words: Iterable[str]) -> str:
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
-_NUMBER: Final = r"(?:\d+(?:\.\d+)?|\.\d+)"
+_NUMBER: Final = r"(?:\d{1,7}(?:\.\d{1,6})?|\.\d{1,6})"
 _SPAN: Final = rf"(?P<low>{_NUMBER})(?: ?(?:-|to|or) ?(?P<high>{_NUMBER}))?(?![\d.]*\d)"
 _RANGE: Final = rf"(?<![\w./-]){_SPAN}"
 _ANY: Final = rf"{_NUMBER}(?: ?(?:-|to|or) ?{_NUMBER})?"

@@ -1,9 +1,10 @@
-"""What one site decides differently: rules off, tiers, numbers, caps, reasons, links."""
+"""What one site decides: reviews, rules off, tiers, numbers, caps, reasons, links."""
 
 import difflib
+import hashlib
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,8 @@ from cards.rulebook import Indicator, Limit, Outcome, Rule, Rulebook
 SCHEMA = Path(__file__).with_name("site.schema.json")
 OFF = "off"
 
+Tiers = Mapping[str, Indicator]
+
 
 class SiteError(Exception):
     """The site file cannot be used; the message names the place and what was meant."""
@@ -30,6 +33,7 @@ class Site:
 
     book: Rulebook
     policy: Policy
+    judge: Rulebook  # every rule, at its loudest: what a proposal is checked against
     definitions: Mapping[str, float] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)  # display by code
     links: Mapping[str, tuple[Mapping[str, str], ...]] = field(default_factory=dict)  # by rule
@@ -48,11 +52,12 @@ def read_site(path: Path, book: Rulebook, policy: Policy) -> Site:
 
 def _table(path: Path) -> dict[str, Any]:
     try:
-        table = tomllib.loads(path.read_text("utf-8"))
+        toml = tomllib.loads(path.read_text("utf-8"))
     except OSError as fault:
         raise SiteError(f"{path}: cannot be read ({fault.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise SiteError(f"{path.name}: not TOML: {fault}") from None
+    table: dict[str, Any] = json.loads(json.dumps(toml, default=str))  # dates as text
     for unfit in _validator().iter_errors(table):
         raise SiteError(f"{path.name}: {unfit.json_path}: {unfit.message}")
     return table
@@ -66,18 +71,52 @@ def _applied(table: Mapping[str, Any], book: Rulebook, policy: Policy) -> Site:
     for id_ in chosen:
         _known("rules", id_, book.by_id)
     codes = displays().keys() | reasons.keys()
-    rules = (_changed(rule, chosen.get(rule.id, {}), codes) for rule in book.rules)
-    off = {id_ for id_, entry in chosen.items() if entry.get("off")}
-    caps = {**policy.cards, **table.get("cards", {})}
+    rules = tuple(_changed(rule, chosen.get(rule.id, {}), codes) for rule in book.rules)
+    version = f"{book.version}+{_digest(table)}"
+    used = Rulebook(rules, version, frozenset(_off(rules, table)))
     return Site(
-        book=Rulebook((rule for rule in rules if rule.id not in off), book.version),
-        policy=replace(policy, cards=caps),
+        book=used,
+        policy=replace(policy, cards={**policy.cards, **table.get("cards", {})}),
+        judge=Rulebook((_at_its_loudest(r, book.by_id[r.id]) for r in rules), version),
         definitions=_numbers(table.get("definitions", {}), definitions(), "definitions"),
         reasons=reasons,
         links={id_: tuple(e["links"]) for id_, e in chosen.items() if e.get("links")},
         canonical_base=table.get("canonical_base", ""),
-        changes=tuple(_told(table)),
+        changes=tuple(_changes(table, used)),
     )
+
+
+def _digest(table: Mapping[str, Any]) -> str:
+    """Return the version of what the file decides, however it is called and laid out."""
+    canonical = json.dumps(table, sort_keys=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _off(rules: Iterable[Rule], table: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the rules that stay silent here; that data is missing is said in any case."""
+    chosen: Mapping[str, Any] = table.get("rules", {})
+    for rule in rules:
+        entry = chosen.get(rule.id, {})
+        unsigned = table.get("reviewed_only", False) and "review" not in entry
+        if entry.get("off") or (unsigned and rule.origin != "service"):
+            yield rule.id
+
+
+def _at_its_loudest(rule: Rule, shipped: Rule) -> Rule:
+    """Return the rule so that what this site made quieter still speaks against a proposal."""
+    return replace(
+        rule,
+        fires={
+            name: replace(outcome, tiers=_louder(outcome.tiers, shipped.fires[name].tiers))
+            for name, outcome in rule.fires.items()
+        },
+    )
+
+
+def _louder(one: Tiers, other: Tiers) -> Tiers:
+    hooks = (*one, *(hook for hook in other if hook not in one))
+    both = {hook: [tiers[hook] for tiers in (one, other) if hook in tiers] for hook in hooks}
+    return {hook: max(found, key=lambda tier: tier.weight) for hook, found in both.items()}
 
 
 def _changed(rule: Rule, entry: Mapping[str, Any], codes: Iterable[str]) -> Rule:
@@ -94,10 +133,14 @@ def _changed(rule: Rule, entry: Mapping[str, Any], codes: Iterable[str]) -> Rule
         _known(f"rules.{rule.id}.outcomes", name, rule.fires)
     place = f"rules.{rule.id}.limits"
     limits = _numbers(entry.get("limits", {}), rule.limits, place)
+    signed = entry.get("review")
     return replace(
         rule,
         fires={name: _outcome(rule, each, entry) for name, each in rule.fires.items()},
         numbers={**rule.numbers, **limits},
+        review={"status": "reviewed", **signed}
+        if (signed := entry.get("review"))
+        else rule.review,
     )
 
 
@@ -143,14 +186,29 @@ def _known(place: str, name: str, names: Iterable[str]) -> None:
     raise SiteError(f"{place}: there is no {name!r}.{meant}")
 
 
-def _told(table: Mapping[str, Any], place: str = "") -> Iterable[str]:
+def _changes(table: Mapping[str, Any], book: Rulebook) -> Iterator[str]:
+    """Yield what the file changes; of reviews only how many there are, not by whom."""
+    rules = {
+        id_: {key: value for key, value in entry.items() if key != "review"}
+        for id_, entry in table.get("rules", {}).items()
+    }
+    if any(rule.is_reviewed for rule in book.rules):
+        yield book.review_status
+    if table.get("reviewed_only"):
+        off = sum(not rules.get(id_, {}).get("off") for id_ in book.off)
+        yield f"reviewed_only: {off} of {len(book.rules)} rules are off until they are reviewed"
+    yield from _told({**table, "rules": rules})
+
+
+def _told(table: Mapping[str, Any], place: str = "") -> Iterator[str]:
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _told(value, f"{place}{key}.")
-        else:
+        elif key != "reviewed_only":
             yield f"{place}{key} = {json.dumps(value)}"
 
 
 @cache
 def _validator() -> Draft202012Validator:
-    return Draft202012Validator(json.loads(SCHEMA.read_text("utf-8")))
+    schema = json.loads(SCHEMA.read_text("utf-8"))
+    return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)

@@ -7,10 +7,11 @@ from enum import StrEnum
 from typing import Final
 
 from cards import circumstances, medications
+from cards.cautions import against_relaxants
 from cards.chart import Chart
 from cards.definitions import number
 from cards.nonpharmacologic import CareState, NonpharmacologicTrial, failed_injections
-from cards.record import active_problems, is_recent
+from cards.record import is_recent
 from cards.relevance import Acuity, acuity, radicular
 from cards.terms import known
 from cards.trials import (
@@ -24,7 +25,6 @@ from cards.trials import (
 )
 from cards.unsuitable import unsuitable_classes
 
-OLDER: Final = 65  # Beers criteria: neither tricyclics nor muscle relaxants from this age
 WEEK: Final = 7
 
 # The steps of treatment, and what counts as each.
@@ -50,13 +50,6 @@ BEGUN: Final = frozenset({CareState.IN_PROGRESS, CareState.DONE})
 # Left to do: untried, or tried with too little.
 OPEN: Final = frozenset({TrialStatus.UNTRIED, TrialStatus.SUB_THERAPEUTIC})
 _SPINE_IMAGING: Final = known("spine-imaging")
-_LIVER: Final = frozenset(map(known, ("liver-disease", "cirrhosis")))
-_NO_RELAXANT_BESIDE: Final = frozenset(
-    {
-        "opioid-full-agonist", "opioid-mixed", "tramadol", "buprenorphine", "benzodiazepine",
-        "cyp1a2-inhibitor", "muscle-relaxant",
-    }
-)  # fmt: skip
 
 
 class Pathway(StrEnum):
@@ -89,6 +82,7 @@ class Standing:
     medicines: Mapping[str, TrialStatus]  # by the classes of MEDICINES
     nsaid: str  # the NSAID that is in use or was under-dosed
     nsaid_in_use: bool
+    duloxetine_in_use: bool
     nsaid_tried: bool  # enough of it for the question of an opioid
     topical_nsaid: bool  # in use
     relaxants_failed: int
@@ -161,17 +155,18 @@ def standing(
         medicines=_medicines(chart, trials, chronic=chronic),
         nsaid=_nsaid(nsaids),
         nsaid_in_use=any(trial.in_use for trial in nsaids),
+        duloxetine_in_use="duloxetine" in trials and trials["duloxetine"].in_use,
         nsaid_tried=bool(nsaid_tried_for_opioid_step(chart, trials, chronic=chronic)),
         topical_nsaid=any(
             "nsaid" in t.classes and t.in_use for t in topical_trials(chart).values()
         ),
         relaxants_failed=sum(len(trial.failures) for trial in relaxants),
-        relaxant_possible=_relaxant_possible(chart),
+        relaxant_possible=not against_relaxants(chart),
         failed_medicines=len(failed),
         failed_injections=len(failed_injections(chart)),
         failed_classes=ANALGESICS & frozenset[str]().union(*(t.classes for t in failed)),
         imaged=_imaged(chart),
-        older=(circumstances.age(chart) or 0) >= OLDER,
+        older=(circumstances.age(chart) or 0) >= number("relaxant.older_years"),
         pregnant=circumstances.pregnancy(chart) is not None,
         anything_tried=bool(trials or care),
     )
@@ -248,20 +243,6 @@ def _nsaid(trials: Iterable[Trial]) -> str:
     ranked = sorted(trials, key=lambda trial: not trial.in_use)
     named = (t.ingredient for t in ranked if t.in_use or t.status in OPEN)
     return next(named, "the NSAID")
-
-
-def _relaxant_possible(chart: Chart) -> bool:
-    """Say whether tizanidine may be thought of: untried, a sound liver, no other sedative."""
-    if any(active_problems(chart, _LIVER)):
-        return False
-    return not any(
-        "tizanidine" in use.drug.ingredient_names
-        or (
-            use.drug.classes & _NO_RELAXANT_BESIDE
-            and medications.in_use(use, chart.today, for_safety=True)
-        )
-        for use in chart.medications
-    )
 
 
 def _imaged(chart: Chart) -> bool:
@@ -352,7 +333,7 @@ def _second_line(now: Standing) -> Iterator[str]:
     if duloxetine is TrialStatus.UNTRIED:
         yield "duloxetine"
     elif duloxetine is TrialStatus.SUB_THERAPEUTIC:
-        yield "duloxetine-optimise"
+        yield "duloxetine-optimise" if now.duloxetine_in_use else "duloxetine-again"
     if duloxetine in SPENT and now.medicines["nsaid"] not in OPEN:
         if now.medicines["tramadol"] is TrialStatus.UNTRIED and not now.opioid_use_disorder:
             yield "tramadol"

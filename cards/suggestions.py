@@ -1,18 +1,13 @@
 """The orders that a card may propose, each checked against the whole rulebook first."""
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import cache
-from pathlib import Path
-from typing import Any
 
-from cards import drugs, terms
+from cards import terms
 from cards.case import Assessment, Case
 from cards.chart import (
     Amount,
-    Code,
     Concept,
     Dosage,
     Drug,
@@ -22,76 +17,40 @@ from cards.chart import (
     Route,
     ServiceUse,
 )
+from cards.circumstances import pregnancy
+from cards.contraindications import nsaid_allergy
 from cards.definitions import number
-from cards.dosing import daily_mg, days_with_refills, scheduled
+from cards.dosing import MG, daily_mg, days_with_refills, scheduled
 from cards.evaluation import Finding, evaluate, fill
 from cards.nonpharmacologic import MODALITIES
 from cards.policy import load_policy
 from cards.record import is_recent
 from cards.relevance import back_pain
-from cards.rulebook import Indicator, Rulebook, RulebookError
+from cards.rulebook import Indicator, Rulebook
 from cards.sig import PRODUCT_UNITS
+from cards.suggestion_templates import (
+    Regimen,
+    ServiceTemplate,
+    Template,
+    load_templates,
+    product,
+)
 from cards.trials import SPENT, TRIED_OR_ORDERED
+from cards.unsuitable import nsaid_unsuitable
 
-FILE = Path(__file__).with_name("suggestions.toml")
 NEVER_REMOVED = frozenset({"buprenorphine"})  # abrupt stop harms
 NOT_REMOVED_WHEN_CONTINUED = frozenset(
     {"opioid-full-agonist", "opioid-mixed", "tramadol", "benzodiazepine"}
 )
 PENDING_OR_DONE = frozenset({"active", "draft", "on-hold", "booked", "completed"})
 PROPOSED = "MedicationRequest/proposed"
-_OFTEN = {
+_OFTEN: Mapping[float, str] = {
     1: "once daily",
     2: "twice daily",
     3: "three times daily",
     4: "four times daily",
     6: "six times daily",
 }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Regimen:
-    """One way to take one product, as a proposed order states it."""
-
-    rxnorm: str
-    name: str
-    sig: str
-    route: str
-    unit: str = ""
-    amount: float | None = None
-    times: float | None = None  # a day
-    as_needed: bool = False
-    days: float | None = None
-    quantity: float | None = None
-    quantity_unit: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServiceTemplate:
-    """A referral; ``discreet`` ones must not tell a reader of the print-out why."""
-
-    terms: tuple[str, ...]
-    text: str
-    snomed: str = ""
-    discreet: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Template:
-    """One entry of ``suggestions.toml``."""
-
-    id: str
-    does: str  # create | update | delete
-    label: str
-    description: str
-    source: str
-    regimen: Regimen | None = None
-    regimens: Mapping[str, Regimen]
-    days: float | None = None  # an update that shortens the supply, without refills
-    adds_reason: str = ""  # an update that says in words what the draft is for
-    replaces: str = ""  # the class in use that a created order takes the place of
-    service: ServiceTemplate | None = None
-    for_anyone: bool = False  # with or without back pain
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,13 +66,6 @@ class Proposal:
     days: float | None = None
     adds_reason: str = ""
     service: ServiceTemplate | None = None
-
-
-@cache
-def load_templates() -> Mapping[str, Template]:
-    """Read ``suggestions.toml``; a drug code that our table lacks is an error."""
-    table = tomllib.loads(FILE.read_text("utf-8"))
-    return {id_: _template(id_, entry) for id_, entry in table.items()}
 
 
 def proposals(
@@ -222,9 +174,10 @@ def _regimen_of(use: MedicationUse, days: float | None) -> Regimen | None:
     amount, times = dosage.amount, dosage.times_per_day
     if amount is None or times is None or amount.low != amount.high or times.low != times.high:
         return None
-    if (often := _OFTEN.get(times.low)) is None:
+    unit, often = amount.unit or use.drug.form, _OFTEN.get(times.low)
+    # Any other unit is the client's word, which is not for showing.
+    if often is None or unit not in {*PRODUCT_UNITS, *MG, "ml"}:
         return None
-    unit = amount.unit or use.drug.form
     counted = f"{unit}s" if unit in PRODUCT_UNITS and amount.low > 1 else unit
     needed = " as needed" if dosage.as_needed else ""
     return Regimen(
@@ -303,7 +256,7 @@ def _is_pending(use: ServiceUse, today: date) -> bool:
 def _drug_is_open(case: Case, drug: Drug) -> bool:
     """Tell whether the drug is not in use, not drafted, tolerated, and has not failed."""
     names = drug.ingredient_names
-    if case.allergy_to(drug):
+    if case.allergy_to(drug) or _is_unsuitable_nsaid(case, drug):
         return False
     beside = (*case.history.in_use, *case.drafted(drug.classes))
     if any(
@@ -314,6 +267,15 @@ def _drug_is_open(case: Case, drug: Drug) -> bool:
         return True
     tried = (case.history.trials.get(name) for name in names)
     return not any(trial and trial.status in SPENT for trial in tried)
+
+
+def _is_unsuitable_nsaid(case: Case, drug: Drug) -> bool:
+    """Say whether it is an NSAID that is not to be proposed; on the skin fewer are barred."""
+    if "nsaid" not in drug.classes:
+        return False
+    if drug.route is Route.TOPICAL:
+        return bool(nsaid_allergy(case.chart) or pregnancy(case.chart))
+    return nsaid_unsuitable(case.chart) is not None
 
 
 def _raises_nothing(book: Rulebook, patient: Assessment, case: Case, order: Order) -> bool:
@@ -392,55 +354,4 @@ def _dosage(regimen: Regimen) -> Dosage:
         times_per_day=Amount(times, times) if times else None,
         as_needed=regimen.as_needed,
         days=regimen.days,
-    )
-
-
-@cache
-def _product(code: str) -> Drug:
-    drug = drugs.identify((Code("rxnorm", code),), "")
-    if drug is None:
-        raise RulebookError(f"suggestions.toml: RxNorm {code} is not in cards/drugs.csv")
-    return drug
-
-
-def product(regimen: Regimen) -> Drug:
-    """Return the drug that a regimen orders."""
-    return _product(regimen.rxnorm)
-
-
-def service_order(template: ServiceTemplate, reference: str = PROPOSED) -> Order:
-    """Return a referral as rules see it."""
-    concept = Concept(text=template.text, terms=frozenset(template.terms))
-    return Order(reference=reference, service=ServiceUse(reference=reference, concept=concept))
-
-
-def _template(id_: str, entry: Mapping[str, Any]) -> Template:
-    regimen = Regimen(**entry["regimen"]) if "regimen" in entry else None
-    regimens = {name: Regimen(**table) for name, table in entry.get("regimens", {}).items()}
-    for each in (regimen, *regimens.values()):
-        if each:
-            product(each)
-    return Template(
-        id=id_,
-        does=entry["does"],
-        label=entry["label"],
-        description=entry["description"],
-        source=entry["source"],
-        regimen=regimen,
-        regimens=regimens,
-        days=entry.get("days"),
-        adds_reason=entry.get("adds_reason", ""),
-        for_anyone=entry.get("for_anyone", False),
-        replaces=entry.get("replaces", ""),
-        service=_service(entry["service"]) if "service" in entry else None,
-    )
-
-
-def _service(entry: Mapping[str, Any]) -> ServiceTemplate:
-    names = tuple(terms.known(name) for name in entry["terms"])
-    return ServiceTemplate(
-        terms=names,
-        text=entry["text"],
-        snomed=entry.get("snomed", ""),
-        discreet=entry.get("discreet", False),
     )

@@ -11,7 +11,7 @@ from cards import families, terms
 from cards.definitions import definitions
 from cards.rulebook import CHART, Rule, Rulebook
 from cards.steps import load_steps
-from cards.suggestions import load_templates
+from cards.suggestion_templates import load_templates
 
 FILE: Final = Path(__file__).with_name("statements.csv")
 NONE: Final = "none"

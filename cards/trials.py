@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from functools import cache
+from functools import cache, cached_property
 from typing import Final
 
 from cards.chart import Allergy, Amount, Chart, Drug, Fact, MedicationUse, Route
@@ -93,7 +93,7 @@ class Recency(StrEnum):
     EXPIRED = "expired"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Trial:
     """Every course of one ingredient taken together."""
 
@@ -110,15 +110,10 @@ class Trial:
     at_target: bool | None = None  # the dose in use suffices; `None` if unknown
     parenteral: bool = False  # injected only
 
-    @property
+    @cached_property
     def failures(self) -> tuple[Course, ...]:
         """The adequate courses without effect, each once, the latest first."""
         return each_once(course for course in self.courses if course.failed)
-
-    @property
-    def references(self) -> tuple[str, ...]:
-        """The records that the trial was read from."""
-        return tuple(course.use.reference for course in self.courses) or (self.fact.resource,)
 
     def recency(self, *, chronic: bool) -> Recency:
         """Return how much it still counts; harm never fades, nor does what has no date."""

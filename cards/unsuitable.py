@@ -1,8 +1,9 @@
-"""Which first-line medicines are not proposed to this patient, and why."""
+"""Which medicines are not proposed to this patient, and why."""
 
 from collections.abc import Iterator
 from typing import Final
 
+from cards.cautions import against_tramadol, against_tricyclics
 from cards.chart import Chart, Fact
 from cards.circumstances import age, latest
 from cards.contraindications import nsaid_contraindicated
@@ -50,5 +51,7 @@ def unsuitable_classes(chart: Chart) -> frozenset[str]:
     found = {
         "nsaid": nsaid_unsuitable(chart) is not None,
         "duloxetine": any(duloxetine_risks(chart)),
+        "tramadol": against_tramadol(chart),
+        "tca": against_tricyclics(chart),
     }
     return frozenset(name for name, speaks_against in found.items() if speaks_against)

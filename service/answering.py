@@ -8,13 +8,13 @@ from cards import definitions, drugs, terms
 from cards.case import Assessment
 from cards.evaluation import Evaluation, evaluate
 from cards.policy import plan, settle
-from cards.rulebook import Rulebook, load_rulebook
-from cards.suggestions import load_templates
+from cards.rulebook import Rulebook
+from cards.suggestion_templates import load_templates
 from service.clients import UNAUTHENTICATED, Client
 from service.envelope import HookRequest
 from service.errors import DataUnavailable, InternalError, Issue
 from service.fhir_access import FhirAccess
-from service.gather import DATA, Gathered, gather
+from service.gather import DATA, WHO, Gathered, gather, own_name
 from service.limits import check_depth
 from service.reading import Reading, read_chart
 from service.response import Answered, Responder
@@ -78,6 +78,8 @@ class Answering:
         _refuse_when_broken(evaluation)
         self._refuse_when_blind(request, gathered, reading, evaluation)
         plans = plan(settle(evaluation.findings, self.policy), request.hook, self.policy)
+        if _is_for_the_patient(request):
+            plans = ()
         watch.lap("evaluate")
         return Answered(request, gathered, reading, patient, evaluation, plans)
 
@@ -122,12 +124,19 @@ def _concerns(book: Rulebook, hook: str, reading: Reading) -> bool:
     return any(book.about(hook, order.classes) for order in reading.orders)
 
 
+def _is_for_the_patient(request: HookRequest) -> bool:
+    """Say whether the patient or a relative opens the chart: our words are for clinicians."""
+    kind = (request.user_id or "").rpartition("/")[0].rpartition("/")[2]
+    return request.hook == "patient-view" and kind in {"Patient", "RelatedPerson"}
+
+
 def _is_blind(gathered: Gathered) -> bool:
-    return gathered.missing | gathered.failed >= DATA
+    """Say whether nothing is known of the patient's health; name and visit tell nothing."""
+    return gathered.missing | gathered.failed >= DATA - WHO
 
 
 def _named(gathered: Gathered) -> str:
-    return ", ".join(sorted(gathered.missing | gathered.failed))
+    return ", ".join(sorted({own_name(name) for name in gathered.missing | gathered.failed}))
 
 
 def build(settings: Settings, count_fhir_call: Callable[[str], None]) -> Answers:
@@ -139,10 +148,10 @@ def build(settings: Settings, count_fhir_call: Callable[[str], None]) -> Answers
 
 def versions(settings: Settings) -> Mapping[str, str]:
     """Return the versions of the knowledge and what the site changes, for ``/health``."""
+    site = site_of(settings)
     known = {
-        "rulebook": load_rulebook().version,
+        "rulebook": site.book.version,
         "drugs": drugs.version(),
         "terms": terms.version(),
     }
-    changes = site_of(settings).changes
-    return {**known, "site": "; ".join(changes)} if changes else known
+    return {**known, "site": "; ".join(site.changes)} if site.changes else known

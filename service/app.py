@@ -86,6 +86,8 @@ def create_app(
         allow_headers=["Authorization", "Content-Type"],
         expose_headers=["Retry-After", "WWW-Authenticate"],
         max_age=600,
+        # A page of the web asks the demo, which stands on the device of its reader.
+        allow_private_network=settings.workbench,
     )
     app.register_error_handler(ServiceError, _refuse)
     app.register_error_handler(HTTPException, _refuse_http)

@@ -48,7 +48,7 @@ PREFETCH: Mapping[str, str] = MappingProxyType(
 _USAGE = (
     "FHIR R4; DSTU2 and STU3 orders are read too. Send every prefetch key that can be had: "
     "a key that is not sent counts as unknown, never as none, and is named in the answer. "
-    "The rules await clinical review."
+    "Each card says whether a clinician has reviewed its rule."
 )
 
 

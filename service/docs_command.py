@@ -17,7 +17,9 @@ def docs_command(folder: Path, *, check: bool) -> None:
     made = pages(load_rulebook())
     if check:
         if stale := outdated(folder, made):
-            raise click.ClickException(f"Out of date: {', '.join(stale)}.")
+            raise click.ClickException(
+                f"Out of date: {', '.join(stale)}. Run back-pain-cds docs."
+            )
         return
     for name in left_over(folder, made):
         (folder / name).unlink()
@@ -39,6 +41,6 @@ def outdated(folder: Path, made: Mapping[str, str]) -> list[str]:
 
 
 def left_over(folder: Path, made: Mapping[str, str]) -> list[str]:
-    """Return the pages of families that are no more."""
+    """Return the pages of what is no more."""
     found = (path.relative_to(folder).as_posix() for path in folder.glob("rules/*.md"))
     return sorted(name for name in found if name not in made)

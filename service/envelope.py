@@ -186,6 +186,8 @@ def _fault(error: ValidationError, path: str) -> str:
     name = path or "The body"
     if error.validator == "pattern":
         return f"{name} is blank."
+    if error.validator == "maxLength":
+        return f"{name} is longer than {error.validator_value} characters."
     return f"{name} is {_TYPE_NAMES[type(error.instance)]}; that does not belong there."
 
 

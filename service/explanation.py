@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from cards.card_text import summary
 from cards.case import OrderView
 from cards.chart import MedicationUse, Order
 from cards.dosing import daily_mg, days_supplied
@@ -10,7 +11,7 @@ from cards.rulebook import Rulebook
 from service.conformance import faults
 from service.envelope import HookRequest
 from service.errors import ServiceError
-from service.response import Answered, summary
+from service.response import Answered
 
 Json = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from datetime import date, datetime, time, timedelta
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -61,6 +61,14 @@ _LAST_YEAR = 2200
 # one patient, or for something else.
 _SEPARATORS = frozenset(",|$\\/?#&=%;")
 _DOTS = frozenset({".", ".."})
+# A name or a code is short; what is longer is cut, so that nothing large is remembered.
+_LONGEST = 1000  # characters of a text
+_LONGEST_CODE = 200
+_MOST_CODINGS = 50
+_KEPT = 4000  # bytes of a concept that is remembered
+_NONE = timedelta()
+_DATE = 10  # characters of "2026-03-02"
+_LONGEST_INSTANT = 40
 _LARGEST = 1e12  # no clinical number is larger; keeps arithmetic finite
 
 
@@ -174,31 +182,36 @@ def coded(value: object) -> Coded:
     if isinstance(value, list):
         value = value[0] if value else None
     if isinstance(value, dict):
-        return _coded(orjson.dumps(value))
-    return Coded((), value.strip()) if isinstance(value, str) else _NOT_CODED
+        written = orjson.dumps(value)
+        return _coded(written) if len(written) <= _KEPT else _read_coded(written)
+    return Coded((), value.strip()[:_LONGEST]) if isinstance(value, str) else _NOT_CODED
 
 
 @lru_cache(maxsize=8192)
 def _coded(written: bytes) -> Coded:
     """Read a concept once: the same few stand in resource after resource."""
+    return _read_coded(written)
+
+
+def _read_coded(written: bytes) -> Coded:
     value = orjson.loads(written)
     concept = value.get("concept")
     if isinstance(concept, dict):
         value = concept
     codes, displays = [], []
-    for coding in objects(value.get("coding", value)):
+    for coding in objects(value.get("coding", value))[:_MOST_CODINGS]:
         if code := _code(coding.get("code")):
             codes.append(Code(system_name(coding.get("system")), code))
-        if display := string(coding.get("display")):
+        if display := string(coding.get("display"))[:_LONGEST]:
             displays.append(display)
-    text = string(value.get("text")) or (displays[0] if displays else "")
+    text = string(value.get("text"))[:_LONGEST] or (displays[0] if displays else "")
     return Coded(tuple(codes), text, tuple(displays))
 
 
 def _code(value: object) -> str:
     """Give a code; some senders make a number of it."""
     if type(value) is str:
-        return value.strip()
+        return value.strip() if len(value) <= _LONGEST_CODE else ""
     return str(value) if type(value) is int and 0 <= value < _LARGEST else ""
 
 
@@ -206,7 +219,8 @@ def day(value: object, *, last: bool = False) -> date | None:
     """Read a date, dateTime or instant; a partial date is its first (or last) day."""
     if not isinstance(value, str):
         return None
-    text = value.strip()[:10]
+    text = value.strip()
+    text = local_day(text[:_LONGEST_INSTANT]) if len(text) > _DATE else text
     partial = {4: "-01-01", 7: "-01"}.get(len(text), "")
     try:
         found = date.fromisoformat(text + partial)
@@ -215,6 +229,21 @@ def day(value: object, *, last: bool = False) -> date | None:
     if not _FIRST_YEAR <= found.year <= _LAST_YEAR:
         return None
     return _last_day(found, text) if last and partial else found
+
+
+@lru_cache(maxsize=8192)
+def local_day(instant: str) -> str:
+    """Return the day of an instant where this machine is, if it is told in UTC.
+
+    An evening is tomorrow there. Midnight is how some senders write a mere date.
+    """
+    try:
+        moment = datetime.fromisoformat(instant)
+        if moment.utcoffset() == _NONE and moment.time() != time():
+            return moment.astimezone().date().isoformat()
+    except (ValueError, OverflowError):
+        pass
+    return instant[:_DATE]
 
 
 def _last_day(first: date, text: str) -> date:

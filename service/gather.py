@@ -40,6 +40,7 @@ DATA_OF_TYPE: Mapping[str, str] = MappingProxyType(
     }
 )
 DATA = frozenset(DATA_OF_TYPE.values())
+WHO = frozenset({"patient", "encounter"})
 _MEDICATIONS = frozenset({"medicationRequests", "medicationStatements"})
 _NAMED_DATA = DATA | {"medications"}
 OTHER = "other"
@@ -60,6 +61,7 @@ _KEYS: Mapping[str, frozenset[str]] = {
 _READ = frozenset({"Patient", "Encounter"})
 _HARMLESS = frozenset({"information", "success"})
 
+_LONGEST_KEY = 64  # characters
 _MOST_CONTINUED = 16  # keys of a call whose further pages are read; services ask for nine
 
 
@@ -242,13 +244,20 @@ def _appended(answer: _Answer, following: _Answer) -> _Answer:
     return answer
 
 
+def _shown(key: str) -> str:
+    """Return a key for a path: one that only the client uses may be any text, of any length."""
+    known = key in _NAMED_DATA or key.lower() in _KEYS
+    plain = len(key) <= _LONGEST_KEY and is_plain_id(key)
+    return key if known or plain else OTHER
+
+
 def _data_of(types: Iterable[str]) -> set[str]:
     return {DATA_OF_TYPE[kind] for kind in types if kind in DATA_OF_TYPE}
 
 
 def _answer(value: object, key: str) -> _Answer:
     """Take one prefetch value apart."""
-    path = f"prefetch.{key}"
+    path = f"prefetch.{_shown(key)}"
     if isinstance(value, dict) and "resourceType" not in value:
         return _wrapped(value, path)
     if value is None:

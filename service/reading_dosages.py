@@ -232,4 +232,4 @@ def _days(repeat: Resource, per_day: Amount | None) -> float | None:
     if start and end and end >= start:
         return (end - start).days + 1.0
     doses = count(repeat.get("count")) if per_day else None
-    return doses / per_day.high if doses and per_day else None
+    return doses / per_day.high if doses and per_day and per_day.high else None

@@ -134,6 +134,7 @@ def _read_value(
         value, unit = number(amount[1]), amount[2].strip().lower()
     if value is None and not said.codes and not said.text:
         return None
+    value = None if value is None else round(value, 2)
     return Measurement(
         reference=ref,
         concept=meaning,

@@ -22,12 +22,13 @@ class Record:
     drafts: Mapping[str, Resource] = field(default_factory=dict)
     stored: Mapping[str, Resource] = field(default_factory=dict)
     located: Mapping[str, Resource] = field(default_factory=dict)  # by urn
+    _inside: dict[int, Mapping[str, Resource]] = field(default_factory=dict, repr=False)
 
     def resolve(self, value: object, within: Resource) -> Resource | None:
         """Find what a Reference of the resource ``within`` points at."""
         target = reference(value)
         if target.startswith("#"):
-            return _contained(target[1:], within)
+            return self._contained(within).get(target[1:])
         if target.startswith("urn:"):
             return self.located.get(target)
         return self.drafts.get(target) or self.stored.get(target)
@@ -50,15 +51,20 @@ class Record:
         kind, _, name = target.rpartition("/")
         return kind in {"", "Patient"} and name == self.id
 
+    def _contained(self, within: Resource) -> Mapping[str, Resource]:
+        """Return what a resource contains by its id, of two with one id the first."""
+        found = self._inside.get(id(within))
+        if found is None:
+            inside = [
+                (_bare(each.get("id")), each) for each in objects(within.get("contained"))
+            ]
+            found = self._inside[id(within)] = dict(reversed(inside))
+        return found
+
     @property
     def id(self) -> str:
         """The patient's id."""
         return self.patient.removeprefix("Patient/")
-
-
-def _contained(wanted: str, within: Resource) -> Resource | None:
-    inside = objects(within.get("contained"))
-    return next((each for each in inside if _bare(each.get("id")) == wanted), None)
 
 
 def _bare(value: object) -> str:

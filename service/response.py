@@ -1,29 +1,30 @@
 """Card plans to the CDS Hooks answer: texts filled in, identifiers derived, order kept."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from cards.card_text import detail, summary
 from cards.case import NO_ORDER, Assessment
-from cards.chart import Identified, Order
-from cards.evaluation import Evaluation, Finding, fill
+from cards.evaluation import Evaluation, Finding
 from cards.override_reasons import displays
 from cards.policy import PLAN, CardPlan
 from cards.relevance import back_pain
 from cards.site import Site
 from cards.suggestions import Proposal, proposals
 from service.envelope import HookRequest
-from service.gather import Gathered, own_name
+from service.gather import Gathered
 from service.reading import Reading
 from service.suggestions import Subject, suggestion
 
 FINDINGS = "org.back-pain-cds.findings"
 EVALUATION = "org.back-pain-cds.evaluation"
 TRACE = "org.back-pain-cds.trace"
-MOST_FACTS = 3
-LONGEST_SUMMARY = 139
+MOST_UNREAD = 50
+LONGEST_PATH = 200  # characters
+FORMER_ORDERS = frozenset({"MedicationOrder", "ProcedureRequest", "ReferralRequest"})
 
 Json = dict[str, Any]
 
@@ -44,7 +45,8 @@ class Responder:
     """Write answers for one site; ``base`` is where its code systems live."""
 
     def __init__(self, site: Site, base: str) -> None:
-        self._book = site.book
+        self._version = site.book.version
+        self._judge = site.judge
         self._policy = site.policy
         self._reasons = {**displays(), **site.reasons}
         self._links = site.links
@@ -62,11 +64,11 @@ class Responder:
 
     def _evaluation(self, answered: Answered) -> Json:
         return {
-            "rulebook": self._book.version,
+            "rulebook": self._version,
             "missing": sorted(answered.reading.chart.missing),
             "incomplete": sorted(answered.gathered.incomplete),
             "unidentified": list(answered.reading.unidentified),
-            "unread": list(answered.reading.unread),
+            "unread": _first(answered.reading.unread),
             "broken": [broken.rule for broken in answered.evaluation.broken],
         }
 
@@ -91,7 +93,7 @@ class Responder:
         }
         if offered := list(self._suggestions(plan, answered, uuid)):
             offered[0]["isRecommended"] = True
-            card |= {"suggestions": offered, "selectionBehavior": "any"}
+            card |= {"suggestions": offered, "selectionBehavior": _selection(offered)}
         if reasons := list(self._override_reasons(headline)):
             card["overrideReasons"] = reasons
         if links := self._links.get(headline.rule.id):
@@ -108,9 +110,12 @@ class Responder:
 
     def _suggestions(self, plan: CardPlan, answered: Answered, seed: UUID) -> Iterator[Json]:
         subject, drafts = _subject(answered), answered.reading.drafts
+        # A client of an earlier FHIR version cannot read the resources that we would create.
+        former = any(draft.get("resourceType") in FORMER_ORDERS for draft in drafts.values())
         made = (
             suggestion(proposal, subject, drafts, seed)
             for proposal in self._proposals(plan, answered)
+            if not (former and proposal.does == "create")
         )
         yield from islice((each for each in made if each), self._policy.cards["suggestions"])
 
@@ -119,7 +124,7 @@ class Responder:
         hook = answered.request.hook
         seen: set[tuple[str, str]] = set()
         for finding in _asking(plan):
-            for proposal in proposals(self._book, answered.patient, finding, hook):
+            for proposal in proposals(self._judge, answered.patient, finding, hook):
                 key = (proposal.id, proposal.target)
                 if key not in seen:
                     seen.add(key)
@@ -128,6 +133,27 @@ class Responder:
     def _override_reasons(self, finding: Finding) -> Iterator[Json]:
         for code in finding.outcome.override_reasons:
             yield {"system": self._reason_system, "code": code, "display": self._reasons[code]}
+
+
+def _first(unread: Sequence[str]) -> list[str]:
+    """Name the first entries that could not be read, and how many more there are."""
+    more = len(unread) - MOST_UNREAD
+    named = [path[:LONGEST_PATH] for path in unread[:MOST_UNREAD]]
+    return [*named, f"and {more} more"] if more > 0 else named
+
+
+def _selection(offered: Iterable[Json]) -> str:
+    """Say whether several may be chosen: two changes of one order exclude each other."""
+    changed = [_target(action) for each in offered for action in each["actions"]]
+    changed = [target for target in changed if target]
+    return "any" if len(set(changed)) == len(changed) else "at-most-one"
+
+
+def _target(action: Json) -> str:
+    if action["type"] == "create":
+        return ""
+    resource = action.get("resource", {})
+    return action.get("resourceId") or f"{resource.get('resourceType')}/{resource.get('id')}"
 
 
 def _asking(plan: CardPlan) -> Iterable[Finding]:
@@ -149,105 +175,6 @@ def _subject(answered: Answered) -> Subject:
         back_pain=known[0].reference if known else None,
         seen_for_back_pain=bool(answered.patient.view(NO_ORDER).back_pain),
     )
-
-
-def summary(plan: CardPlan) -> str:
-    """Return the headline's sentence; orders that share it are named together if they fit."""
-    headline = plan.headline
-    same = [
-        f for f in plan.findings if f.rule is headline.rule and f.outcome is headline.outcome
-    ]
-    # "Oxycodone and diazepam with diazepam": other words than the drug's hold for one order.
-    if len(same) > 1 and len({_words_besides_drug(f) for f in same}) == 1:
-        drugs = dict.fromkeys(f.words["drug"] for f in same)
-        text = fill(headline.outcome.summary, {**headline.words, "drug": _listed(drugs)})
-        if len(text) <= LONGEST_SUMMARY:
-            return text[:1].upper() + text[1:]
-    return shortened(headline.summary)
-
-
-def _words_besides_drug(finding: Finding) -> frozenset[tuple[str, str]]:
-    return frozenset(item for item in finding.words.items() if item[0] != "drug")
-
-
-def _listed(names: Iterable[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
-
-
-def shortened(text: str) -> str:
-    """Cut a summary at a word so that it keeps the 139 characters that clients accept."""
-    if len(text) <= LONGEST_SUMMARY:
-        return text
-    return text[: LONGEST_SUMMARY - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
-
-
-def detail(plan: CardPlan, missing: frozenset[str]) -> str:
-    """Return the card's Markdown: why, which facts, what instead, what else, from where."""
-    headline = plan.headline
-    paragraphs = [fill(headline.outcome.detail, headline.words).strip()]
-    paragraphs += [fill(headline.rule.notes[name], headline.words) for name in headline.notes]
-    paragraphs += _about_orders(plan)
-    paragraphs += _care_plan(plan) if plan.group == PLAN else _about_order(plan)
-    if missing:
-        told = ", ".join(sorted({own_name(name) for name in missing}))
-        paragraphs.append(f"Not evaluated, because it could not be had: {told}.")
-    paragraphs.append(_sources(headline))
-    return "\n\n".join(paragraphs)
-
-
-def _care_plan(plan: CardPlan) -> Iterator[str]:
-    """Yield the lines of a care plan; its headline has told what is on record."""
-    yield from _bulleted("Plan", (_line(finding) for finding in _folded(plan)))
-
-
-def _line(finding: Finding) -> str:
-    notes = (fill(finding.rule.notes[name], finding.words) for name in finding.notes)
-    return " ".join((f"{finding.summary}.", *notes))
-
-
-def _about_order(plan: CardPlan) -> Iterator[str]:
-    facts = dict.fromkeys(fact.text for finding in plan.findings for fact in finding.facts)
-    yield from _bulleted("On record", islice(facts, MOST_FACTS))
-    headline = plan.headline
-    instead = (fill(line, headline.words) for line in headline.outcome.instead)
-    yield from _bulleted("Instead", instead)
-    yield from _bulleted("Also", (_also(f) for f in _folded(plan)))
-
-
-def _about_orders(plan: CardPlan) -> Iterator[str]:
-    orders = [order for order in plan.orders if order.reference]
-    if len(orders) > 1:
-        yield f"Orders: {_listed(order.label for order in orders)}."
-    yield from (text for order in orders for text in _identified(order))
-
-
-def _identified(order: Order) -> Iterator[str]:
-    drug = order.medication.drug if order.medication else None
-    if drug and drug.doubt:
-        yield f"Check {order.label}: {drug.doubt}."
-    if drug and drug.identified in {Identified.TEXT, Identified.NAME}:
-        yield f"{order.label.capitalize()} was identified from text, not from a code."
-
-
-def _bulleted(title: str, lines: Iterable[str]) -> Iterator[str]:
-    listed = "\n".join(f"- {line}" for line in lines)
-    if listed:
-        yield f"**{title}**\n\n{listed}"
-
-
-def _folded(plan: CardPlan) -> Iterator[Finding]:
-    """Yield the findings that are a bullet: all but those of the headline's rule."""
-    return (f for f in plan.findings if f.rule is not plan.headline.rule)
-
-
-def _also(finding: Finding) -> str:
-    return f"{finding.summary} ({finding.indicator.value})"
-
-
-def _sources(finding: Finding) -> str:
-    labels = "; ".join(source.label for source in finding.sources)
-    return f"Source: {labels}. Rule status: {finding.rule.review['status']}."
 
 
 def _findings(plan: CardPlan) -> Iterator[Json]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +14,17 @@ from rich.table import Table
 from rich.text import Text
 
 from cards import definitions
-from cards.case import Case
+from cards.card_text import detail, summary
 from cards.chart import Fires
 from cards.evaluation import Finding
 from cards.examples import case_of
 from cards.override_reasons import displays
-from cards.policy import GROUPS, CardPlan, load_policy
+from cards.policy import load_policy
+from cards.previews import first_cards
 from cards.rulebook import Outcome, Rule, load_rulebook
 from cards.site import Site, read_site
-from cards.sources import groups_of
 from cards.suggestions import proposals
 from service.command_output import console
-from service.response import detail, summary
 
 HOOKS = ("patient-view", "order-select", "order-sign")
 
@@ -64,8 +64,9 @@ def rules_command(
         for each in chosen:
             _preview(screen, each, site)
     else:
-        screen.print(_table(chosen))
-        screen.print(f"{len(chosen)} rules, rulebook {site.book.version}")
+        screen.print(_table(chosen, site.book.off))
+        told = f"{len(chosen)} rules, rulebook {site.book.version}. {site.book.review_status}."
+        screen.print(Text(told))
     for change in site.changes:
         screen.print(Text(f"site: {change}", "yellow"), soft_wrap=True)
 
@@ -73,7 +74,7 @@ def rules_command(
 def _site(file: Path | None) -> Site:
     """Return the rules of a site, and let its numbers decide as they do where it serves."""
     book, policy = load_rulebook(), load_policy()
-    site = read_site(file, book, policy) if file else Site(book, policy)
+    site = read_site(file, book, policy) if file else Site(book, policy, judge=book)
     definitions.use(site.definitions)
     return site
 
@@ -88,7 +89,8 @@ def _document(rules: Sequence[Rule], site: Site) -> dict[str, Any]:
                 "title": rule.title,
                 "axis": rule.axis,
                 "origin": rule.origin,
-                "review": rule.review["status"],
+                "off": rule.id in site.book.off,
+                "review": rule.review_status,
                 "outcomes": [_outcome(outcome) for outcome in rule.fires.values()],
             }
             for rule in rules
@@ -101,14 +103,15 @@ def _outcome(outcome: Outcome) -> dict[str, Any]:
     return {"name": outcome.name, "tiers": tiers}
 
 
-def _table(rules: Sequence[Rule]) -> Table:
+def _table(rules: Sequence[Rule], off: frozenset[str]) -> Table:
     """Return a table that 80 columns hold: what is said of a rule stands below its name."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("Rule, and its outcomes", overflow="fold")
     for hook in HOOKS:
         table.add_column(hook.replace("-", "\n"), overflow="fold")
     for rule in rules:
-        about = f"{rule.axis}, {rule.origin}, {rule.review['status']}"
+        state = f"off, {rule.review_status}" if rule.id in off else rule.review_status
+        about = f"{rule.axis}, {rule.origin}, {state}"
         table.add_row(Text.assemble((rule.id, "bold"), "\n", (about, "dim")))
         for outcome in rule.fires.values():
             table.add_row(f"  {outcome.name}", *_tiers(outcome))
@@ -122,18 +125,17 @@ def _tiers(outcome: Outcome) -> Iterator[str]:
 
 def _preview(screen: Console, rule: Rule, site: Site) -> None:
     screen.rule(Text(f"{rule.id}: {rule.title}"))
-    shown = list(_shown(rule))
+    shown = list(first_cards(rule))
     if not shown:
         screen.print("No example of this rule fires with these numbers.\n")
-    for name, case, finding in shown:
-        plan = CardPlan(GROUPS[rule.axis], (finding,))
-        told = ", ".join(f"{hook} {tier}" for hook, tier in finding.outcome.tiers.items())
-        outcome = (finding.outcome.name, "bold")
-        screen.print(Text.assemble(outcome, f" ({told}), example: {name}"))
+    for name, plan in shown:
+        outcome = plan.headline.outcome
+        told = ", ".join(f"{hook} {tier}" for hook, tier in outcome.tiers.items())
+        screen.print(Text.assemble((outcome.name, "bold"), f" ({told}), example: {name}"))
         screen.print(Text(summary(plan), "bold"))
         screen.print(Markdown(detail(plan, frozenset())))
-        _show_choices(screen, "Suggestions", _suggestions(site, case, finding))
-        _show_choices(screen, "Reasons to override", _reasons(site, finding))
+        _show_choices(screen, "Suggestions", _suggestions(site, name, plan.headline))
+        _show_choices(screen, "Reasons to override", _reasons(site, plan.headline))
         screen.print()
 
 
@@ -144,40 +146,18 @@ def _show_choices(screen: Console, title: str, lines: Sequence[str]) -> None:
     screen.print(Markdown(f"**{title}**\n\n{listed or 'None.'}"))
 
 
-def _suggestions(site: Site, case: Case, finding: Finding) -> list[str]:
+def _suggestions(site: Site, example: str, finding: Finding) -> list[str]:
     """Return the suggestions for the patient of the example, as many as a card shows."""
-    offered = proposals(site.book, case.view.patient, finding, case.hook)
-    most = site.policy.cards["suggestions"]
+    rule = finding.rule
+    (given,) = (each["given"] for each in rule.examples if each["name"] == example)
+    case = case_of(rule, given)
+    if isinstance(verdict := rule.decide(case), Fires):
+        finding = replace(finding, suggestions=verdict.suggestions)
+    offered = proposals(site.judge, case.view.patient, finding, case.hook)
     told = {f"{each.label} ({each.does}): {each.description}": None for each in offered}
-    return list(told)[:most]
+    return list(told)[: site.policy.cards["suggestions"]]
 
 
 def _reasons(site: Site, finding: Finding) -> list[str]:
     words = {**displays(), **site.reasons}
     return [words[code] for code in finding.outcome.override_reasons]
-
-
-def _shown(rule: Rule) -> Iterator[tuple[str, Case, Finding]]:
-    """Yield the first example of every outcome that fires, as a finding."""
-    seen: set[str] = set()
-    for example in rule.examples:
-        case = case_of(rule, example["given"])
-        verdict = rule.decide(case)
-        if isinstance(verdict, Fires) and verdict.outcome not in seen:
-            seen.add(verdict.outcome)
-            yield example["name"], case, _finding(rule, case, verdict)
-
-
-def _finding(rule: Rule, case: Case, fires: Fires) -> Finding:
-    outcome = rule.fires[fires.outcome]
-    return Finding(
-        rule=rule,
-        order=case.order,
-        outcome=outcome,
-        indicator=max(outcome.tiers.values(), key=lambda tier: tier.weight),
-        facts=fires.facts,
-        words={"drug": case.order.label, **fires.words},
-        notes=fires.notes,
-        suggestions=fires.suggestions,
-        groups=groups_of(case),
-    )

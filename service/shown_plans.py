@@ -8,10 +8,11 @@ from collections import OrderedDict
 from dataclasses import replace
 from datetime import date
 
+from cards.card_text import detail, summary
 from cards.evaluation import Silence
 from cards.policy import PLAN, CardPlan
 from service.clients import Client
-from service.response import Answered, detail, summary
+from service.response import Answered
 
 SHOWN_LATELY = "shown-lately"
 MOST = 100_000  # of a worker; a key takes about 300 bytes

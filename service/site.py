@@ -10,7 +10,8 @@ from service.settings import Settings
 
 def site_of(settings: Settings) -> Site:
     """Return what ships, as the site's file changes it if there is one."""
-    shipped = Site(load_rulebook(), load_policy(), canonical_base=settings.canonical_base)
+    book = load_rulebook()
+    shipped = Site(book, load_policy(), judge=book, canonical_base=settings.canonical_base)
     if settings.site_file is None:
         return shipped
     chosen = read_site(settings.site_file, shipped.book, shipped.policy)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid5
 
-from cards.suggestions import Proposal, Regimen, ServiceTemplate, product
+from cards.suggestion_templates import Regimen, ServiceTemplate, product
+from cards.suggestions import Proposal
 from service.conformance import is_valid
-from service.fhir import Resource
+from service.fhir import Resource, items
 
 RXNORM = "http://www.nlm.nih.gov/research/umls/rxnorm"
 SNOMED = "http://snomed.info/sct"
@@ -158,7 +159,7 @@ def _changed(draft: Resource | None, proposal: Proposal) -> Json | None:
         return None
     kept: Json = {key: _listed(key, value) for key, value in draft.items()}
     if proposal.adds_reason:
-        reasons = [*kept.get("reasonCode", []), {"text": proposal.adds_reason}]
+        reasons = [*items(kept.get("reasonCode")), {"text": proposal.adds_reason}]
         return {**kept, "reasonCode": reasons}
     if kind != "MedicationRequest":
         return None

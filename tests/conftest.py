@@ -3,6 +3,7 @@
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -20,8 +21,10 @@ from service.settings import PREFIX, Settings
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment() -> Iterator[None]:
-    """Take the settings of the machine away."""
+    """Take the settings of the machine away, and its time zone."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
         for name in list(os.environ):
             if name.startswith(PREFIX):
                 patch.delenv(name)

@@ -24,10 +24,8 @@ from cards.chart import (
 from cards.circumstances import (
     age,
     exemption,
-    in_scope,
     latest,
     pregnancy,
-    prescription,
     red_flags,
     supervised,
 )
@@ -144,16 +142,12 @@ ONCE = (Dosage(once=True),)
         ),
     ],
 )
-def test_medicine_is_supervised_or_a_prescription(
-    drafted: Order, record: Chart, expected: bool
-) -> None:
+def test_medicine_is_supervised(drafted: Order, record: Chart, expected: bool) -> None:
     assert supervised(drafted, record) is expected
-    assert prescription(drafted, record) is not expected
 
 
-def test_service_is_neither_supervised_nor_a_prescription() -> None:
+def test_service_is_not_supervised() -> None:
     assert not supervised(imaging(), AT_HOSPITAL)
-    assert not prescription(imaging(), AT_HOSPITAL)
 
 
 def done(what: Concept, **fields: object) -> Chart:
@@ -548,19 +542,6 @@ def test_coded_reason_of_the_order_is_a_red_flag() -> None:
     assert red_flags(chart(), imaging(reason)) == (
         Fact("ServiceRequest/1", f"{title('vertebral-fracture')}, the reason for the order"),
     )
-
-
-@pytest.mark.parametrize(
-    ("patient", "expected"),
-    [
-        pytest.param(Patient(born=date(2008, 3, 2)), True, id="18 today"),
-        pytest.param(Patient(born=date(2008, 3, 3)), False, id="18 tomorrow"),
-        pytest.param(Patient(), True, id="age unknown"),
-        pytest.param(Patient(born=date(1980, 1, 1), deceased=True), False, id="deceased"),
-    ],
-)
-def test_rules_speak_about_living_adults(patient: Patient, expected: bool) -> None:
-    assert in_scope(chart(patient=patient)) is expected
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,13 @@ def test_announcement_names_every_address() -> None:
         assert link in said
 
 
+def test_announcement_says_how_the_browser_lets_the_sandbox_in() -> None:
+    _, _, after = announcement(Settings(port=9000), 9001).partition("screen=rx-view")
+
+    assert "The browser asks whether the page may reach this device: allow it." in after
+    assert "In Chrome: site settings > Local network access." in after
+
+
 def test_sandbox_opens_the_orders_of_a_patient() -> None:
     link = sandbox_link("http://localhost:8000", "http://localhost:8001/fhir", "sciatica")
 

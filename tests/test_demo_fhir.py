@@ -146,12 +146,14 @@ def test_any_origin_may_ask(fhir: FlaskClient) -> None:
         **ORIGIN,
         "Access-Control-Request-Method": "POST",
         "Access-Control-Request-Headers": "authorization,content-type",
+        "Access-Control-Request-Private-Network": "true",
     }
     answer = fhir.options("/fhir/Condition/_search", headers=preflight)
 
     assert answer.status_code == 200
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
     assert "authorization" in answer.headers["Access-Control-Allow-Headers"]
+    assert answer.headers["Access-Control-Allow-Private-Network"] == "true"
 
 
 def test_everything_served_is_valid_fhir(fhir: FlaskClient) -> None:

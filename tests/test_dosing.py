@@ -127,6 +127,8 @@ DAILY = [
         mg(300, 900),
     ),
     (OXYCODONE, [each(10, 2, "mg", 1), needed(5, 4, 2)], mg(20, 40)),
+    (IBUPROFEN, [each(1500, 24 / 7, "mg")], mg(5143)),  # as a card tells it
+    (IBUPROFEN, [each(100, 1 / 3, "mg")], mg(33.33)),
 ]
 
 NO_DAILY = [
@@ -142,6 +144,7 @@ NO_DAILY = [
     ("a dose is not a tablet", IBUPROFEN, ["1 dose tid"]),
     ("one of two instructions unknown", IBUPROFEN, ["400 mg tid", "as directed"]),
     ("an unknown unit", IBUPROFEN, [each(FEW, 3, unit="mg/kg")]),
+    ("a slip of the pen", IBUPROFEN, [each(60_000_000, 1, unit="mg")]),
 ]  # fmt: skip
 
 

@@ -1,10 +1,12 @@
 """Which rules are asked about an order, and what the trace tells of those that say nothing."""
 
+from datetime import date
 from typing import Any
 
 import pytest
 
-from cards.evaluation import Evaluation, Silence, evaluate
+from cards.chart import Chart, Patient
+from cards.evaluation import Evaluation, Silence, evaluate, population_of
 from cards.examples import case_of
 from cards.rulebook import load_rulebook
 
@@ -46,3 +48,16 @@ def test_stop_is_put_only_to_rules_about_stops(hook: str) -> None:
     assert asked == {rule.id for rule in BOOK.rules if rule.looks_at_stopped} - {
         "buprenorphine-reduced"  # about another drug
     }
+
+
+@pytest.mark.parametrize(
+    ("patient", "expected"),
+    [
+        pytest.param(Patient(born=date(2008, 3, 2)), "adults", id="18 today"),
+        pytest.param(Patient(born=date(2008, 3, 3)), "children", id="18 tomorrow"),
+        pytest.param(Patient(), "adults", id="age unknown"),
+        pytest.param(Patient(born=date(1980, 1, 1), deceased=True), "nobody", id="deceased"),
+    ],
+)
+def test_rules_speak_about_living_adults(patient: Patient, expected: str) -> None:
+    assert population_of(Chart(today=date(2026, 3, 2), patient=patient)) == expected

@@ -241,6 +241,7 @@ def test_a_rule_that_is_nearly_always_overridden_is_flagged(
 
 def test_reasons_that_say_the_record_is_wrong_are_counted_apart() -> None:
     assert about_the_record() == {
+        "done-elsewhere",
         "record-outdated",
         "radicular-not-coded",
         "red-flag-not-coded",

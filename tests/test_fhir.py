@@ -1,6 +1,7 @@
 """FHIR data types are read as clients send them, and nothing in them can raise."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from datetime import date
 
 import pytest
@@ -131,6 +132,36 @@ def test_codeable_concept_is_read_in_any_shape(value: object, expected: Coded) -
 def test_date_is_a_day_or_unknown(value: object, first: date | None, last: date | None) -> None:
     assert fhir.day(value) == first
     assert fhir.day(value, last=True) == last
+
+
+@pytest.fixture
+def new_york() -> Iterator[None]:
+    """Let the machine be in New York."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        fhir.local_day.cache_clear()
+        yield
+    time.tzset()
+    fhir.local_day.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param("2026-03-03T01:30:00Z", date(2026, 3, 2), id="evening, as UTC"),
+        pytest.param("2026-03-03T01:30:00.123+00:00", date(2026, 3, 2), id="with fractions"),
+        pytest.param("2026-03-02T20:30:00-05:00", date(2026, 3, 2), id="evening, as here"),
+        pytest.param("2026-03-02T20:30:00", date(2026, 3, 2), id="no zone"),
+        pytest.param("2026-03-02T00:00:00Z", date(2026, 3, 2), id="a date written as midnight"),
+        pytest.param("2026-03-02T14:00:00Z", date(2026, 3, 2), id="morning"),
+        pytest.param("2026-03-02T99:00:00Z", date(2026, 3, 2), id="no such hour"),
+        pytest.param("2026-03-02", date(2026, 3, 2), id="a date"),
+    ],
+)
+@pytest.mark.usefixtures("new_york")
+def test_instant_is_a_day_where_the_clinic_is(written: str, expected: date) -> None:
+    assert fhir.day(written) == expected
 
 
 def test_period_with_a_half_typed_start_keeps_its_end() -> None:

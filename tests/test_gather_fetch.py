@@ -631,7 +631,7 @@ def test_medicines_that_nobody_names_are_not_taken_for_none(client: FlaskClient)
 
     told = answer["extension"]["org.back-pain-cds.evaluation"]
     assert "medications" in told["missing"]
-    assert any("could not be had: medications" in card["detail"] for card in answer["cards"])
+    assert any("could not be had: medicines" in card["detail"] for card in answer["cards"])
 
 
 def test_both_rounds_of_reads_share_one_budget(client: FlaskClient, fhir: FaultyFhir) -> None:

@@ -13,7 +13,6 @@ from cards.medications import (
     fact,
     first_taken,
     in_use,
-    in_use_of,
     last_date,
     parenteral,
     renewal_of,
@@ -221,13 +220,6 @@ def test_immediate_and_extended_release_are_both_kept() -> None:
     slow = drug("oxycodone", classes="opioid-full-agonist", extended=True)
     both = (use(OXYCODONE), use(slow, kind="statement"))
     assert distinct(both) == both
-
-
-def test_in_use_of_a_class_leaves_out_others_and_what_has_ended() -> None:
-    now = use(OXYCODONE, written=ago(3))
-    record = chart(now, use(NAPROXEN), use(OXYCODONE, status="stopped"))
-    assert in_use_of(record, "opioid-full-agonist", for_safety=True) == (now,)
-    assert in_use_of(record, "benzodiazepine", for_safety=True) == ()
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,13 @@ def test_a_page_of_nothing_says_so() -> None:
     assert "No requests were found." in drawn()
 
 
+def test_links_of_the_chart_are_not_hidden_in_a_picture() -> None:
+    html = drawn(outcome())
+
+    assert re.search(r'<svg [^>]*role="group" aria-label="Milliseconds of 1 call', html)
+    assert 'role="img"' not in html
+
+
 def test_timings_are_of_all_answered_calls() -> None:
     found = timings([outcome(seconds=n / 1000) for n in (4, 1, 3, 2)])
 

@@ -51,8 +51,7 @@ def test_an_empty_file_changes_nothing(site_file: Path) -> None:
 def test_a_safety_rule_can_be_switched_off(site_file: Path) -> None:
     site = read(site_file, "[rules.opioid-benzodiazepine]\noff = true")
 
-    assert "opioid-benzodiazepine" in BOOK.by_id
-    assert "opioid-benzodiazepine" not in site.book.by_id
+    assert site.book.off == {"opioid-benzodiazepine"}
     assert not [
         rule
         for rule in site.book.about("order-sign", ["benzodiazepine"])
@@ -122,7 +121,98 @@ def test_caps_reasons_links_and_base_are_taken_over(site_file: Path) -> None:
     assert "cards.order-sign = 3" in site.changes
 
 
+SIGNED = """
+[rules.systemic-corticosteroid.review]
+reviewer = "Dr. Example, Example Clinic"
+on = 2026-11-30
+"""
+BY_DR_EXAMPLE = "reviewed by Dr. Example, Example Clinic, 2026-11-30"
+
+
+def test_a_clinician_of_the_site_signs_a_rule_of_any_origin(site_file: Path) -> None:
+    book = read(site_file, SIGNED).book
+
+    assert book.by_id["systemic-corticosteroid"].origin == "seed"
+    assert book.by_id["systemic-corticosteroid"].review_status == BY_DR_EXAMPLE
+    assert book.by_id["serotonergic"].review_status == "awaiting clinical review"
+    assert book.review_status == f"1 of {len(BOOK.rules)} rules reviewed by a clinician"
+    assert BOOK.review_status == "No rule has been reviewed by a clinician"
+    assert book.off == frozenset()
+
+
+def test_reviewed_only_leaves_what_is_signed_here(site_file: Path) -> None:
+    site = read(site_file, "reviewed_only = true\n" + SIGNED)
+    speaking = BOOK.by_id.keys() - site.book.off
+
+    assert speaking == {"systemic-corticosteroid", "data-incomplete"}
+    assert [rule.id for rule in site.book.about("order-sign", ["corticosteroid"])] == [
+        "systemic-corticosteroid"
+    ]
+    signed, off = site.changes
+    every = len(BOOK.rules)
+    assert signed == f"1 of {every} rules reviewed by a clinician"
+    assert off == f"reviewed_only: {every - 2} of {every} rules are off until they are reviewed"
+
+
+def test_reviewed_only_may_be_said_to_be_false(site_file: Path) -> None:
+    site = read(site_file, "reviewed_only = false")
+
+    assert site.book.off == frozenset()
+    assert site.changes == ()
+
+
+def test_a_signed_rule_can_still_be_switched_off(site_file: Path) -> None:
+    text = "reviewed_only = true\n[rules.serotonergic]\noff = true\n" + SIGNED.replace(
+        "systemic-corticosteroid", "serotonergic"
+    )
+
+    assert "serotonergic" in read(site_file, text).book.off
+
+
+def test_what_is_off_or_quiet_here_still_speaks_against_a_proposal(site_file: Path) -> None:
+    text = (
+        "reviewed_only = true\n"
+        '[rules.opioid-on-buprenorphine.outcomes.prescription]\norder-sign = "warning"\n'
+        '[rules.systemic-corticosteroid.outcomes.first-course]\norder-select = "off"'
+    )
+    judge = read(site_file, text).judge
+
+    assert judge.off == frozenset()
+    for rule in BOOK.rules:
+        assert judge.by_id[rule.id].fires == rule.fires, rule.id
+
+
+def test_a_tier_that_is_raised_here_speaks_against_a_proposal_too(site_file: Path) -> None:
+    text = '[rules.tizanidine-safety.outcomes.sedatives]\norder-select = "warning"'
+    outcome = read(site_file, text).judge.by_id["tizanidine-safety"].fires["sedatives"]
+
+    assert outcome.tiers == {"order-select": Indicator.WARNING}
+
+
+def test_the_version_tells_what_the_file_decides_not_how_it_is_laid_out(
+    tmp_path: Path,
+) -> None:
+    one = read(tmp_path / "one.toml", "[cards]\norder-sign = 3\norder-select = 2")
+    same = read(tmp_path / "two.toml", "# ours\ncards = {order-select = 2, order-sign = 3}")
+    other = read(tmp_path / "one.toml", "[cards]\norder-sign = 4\norder-select = 2")
+
+    assert one.book.version == same.book.version != other.book.version
+    assert one.book.version.startswith(f"{BOOK.version}+")
+
+
 FAULTS = [
+    pytest.param("[rules.serotonergic.review]\non = 2026-11-30",
+                 "'reviewer' is a required property", id="a-review-by-nobody"),
+    pytest.param('[rules.serotonergic.review]\nreviewer = "Dr. Example, Example Clinic"',
+                 "'on' is a required property", id="a-review-of-no-day"),
+    pytest.param('[rules.serotonergic.review]\nreviewer = "     "\non = 2026-11-30',
+                 "reviewer", id="a-review-by-blanks"),
+    pytest.param('[rules.serotonergic.review]\nreviewer = "<i>Dr. Who</i>"\non = 2026-11-30',
+                 "reviewer", id="a-reviewer-with-markup"),
+    pytest.param(
+        '[rules.serotonergic.review]\nreviewer = "Dr. Example"\non = "2026-02-30"',
+        "on", id="a-review-on-a-day-that-is-none"),
+    pytest.param('reviewed_only = "yes"', "reviewed_only", id="a-switch-that-is-no-switch"),
     pytest.param("[rules.opioid-benzodiazapine]\noff = true",
                  "Was 'opioid-benzodiazepine' meant", id="a-rule-that-does-not-exist"),
     pytest.param("[rules.systemic-corticosteroid]\noff = true",
@@ -167,8 +257,64 @@ def test_a_missing_file_is_named(site_file: Path) -> None:
 def test_the_example_file_is_fit_to_use() -> None:
     site = read_site(Path(__file__).parent.parent / "docs/site.example.toml", BOOK, POLICY)
 
-    assert "serotonergic" not in site.book.by_id
+    assert site.book.off == {"serotonergic"}
     assert site.book.by_id["allergy-on-record"].numbers["check_drafts"] == 1
+
+
+def answer_about_prednisone(site_file: Path, *besides: dict[str, Any]) -> Any:
+    answering = Answering(Settings(site_file=site_file, database_url=SecretStr("none")))
+    draft = drug_order("312615", dose=(2, "tablet"), every=(1, 1, "d"), days=5)
+    body = orjson.dumps(request("order-sign", [*patient("vignette-003"), *besides], [draft]))
+    asked = read_request(body, None, find("back-pain-order-sign"), extensions=True)
+    assert asked.as_of
+    return answering(asked, asked.as_of)
+
+
+def test_a_card_says_who_has_reviewed_its_rule(site_file: Path) -> None:
+    site_file.write_text("reviewed_only = true\n" + SIGNED, "utf-8")
+    answer = answer_about_prednisone(site_file)
+    (card,) = answer["cards"]
+
+    assert card["detail"].endswith(f"Rule status: {BY_DR_EXAMPLE}.")
+    version = answer["extension"]["org.back-pain-cds.evaluation"]["rulebook"]
+    assert version == versions(Settings(site_file=site_file))["rulebook"]
+
+
+def test_a_rule_that_is_not_signed_stays_silent_where_only_reviewed_ones_speak(
+    site_file: Path,
+) -> None:
+    site_file.write_text("reviewed_only = true", "utf-8")
+
+    assert answer_about_prednisone(site_file)["cards"] == []
+
+
+THIORIDAZINE = {
+    "resourceType": "MedicationStatement",
+    "id": "thioridazine",
+    "status": "active",
+    "subject": {"reference": "Patient/vignette-003"},
+    "medicationCodeableConcept": {"text": "thioridazine 50 mg oral tablet"},
+    "effectivePeriod": {"start": "2026-02-01"},
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="rule-on"),
+        pytest.param("[rules.duloxetine-interaction]\noff = true", id="rule-off"),
+        pytest.param("reviewed_only = true\n" + SIGNED, id="rule-not-reviewed"),
+    ],
+)
+def test_no_proposal_is_made_that_a_rule_warns_of_even_if_it_is_silent_here(
+    site_file: Path, text: str
+) -> None:
+    site_file.write_text(text, "utf-8")
+    usual = answer_about_prednisone(site_file)["cards"][0]["suggestions"]
+    beside = answer_about_prednisone(site_file, THIORIDAZINE)["cards"][0]["suggestions"]
+
+    assert [made["label"] for made in usual if "duloxetine" in made["label"]]
+    assert not [made["label"] for made in beside if "duloxetine" in made["label"]]
 
 
 def test_the_service_answers_as_the_site_decides(site_file: Path) -> None:
@@ -185,13 +331,7 @@ def test_the_service_answers_as_the_site_decides(site_file: Path) -> None:
         """,
         "utf-8",
     )
-    answering = Answering(Settings(site_file=site_file, database_url=SecretStr("none")))
-    draft = drug_order("312615", dose=(2, "tablet"), every=(1, 1, "d"), days=5)
-    body = orjson.dumps(request("order-sign", patient("vignette-003"), [draft]))
-    asked = read_request(body, None, find("back-pain-order-sign"), extensions=True)
-    assert asked.as_of
-    answer: Any = answering(asked, asked.as_of)
-    (card,) = answer["cards"]
+    (card,) = answer_about_prednisone(site_file)["cards"]
 
     system = "https://hospital.example/cds/CodeSystem"
     assert card["indicator"] == "critical"
@@ -211,8 +351,11 @@ def test_the_service_answers_as_the_site_decides(site_file: Path) -> None:
 def test_health_says_what_the_site_changes(site_file: Path) -> None:
     site_file.write_text("[cards]\norder-sign = 3", "utf-8")
 
-    assert versions(Settings(site_file=site_file))["site"] == "cards.order-sign = 3"
+    told = versions(Settings(site_file=site_file))
+    assert told["site"] == "cards.order-sign = 3"
+    assert told["rulebook"].startswith(f"{BOOK.version}+")
     assert "site" not in versions(Settings())
+    assert versions(Settings())["rulebook"] == BOOK.version
 
 
 def test_the_command_shows_the_rules_of_a_site(site_file: Path) -> None:
@@ -223,6 +366,16 @@ def test_the_command_shows_the_rules_of_a_site(site_file: Path) -> None:
     assert "rules.serotonergic.off = true" in result.output
 
 
+def test_the_command_shows_who_has_reviewed_a_rule(site_file: Path) -> None:
+    site_file.write_text("reviewed_only = true\n" + SIGNED, "utf-8")
+    told = ["rules", "--site", str(site_file)]
+    result = CliRunner().invoke(main, told, env={"COLUMNS": "300"})
+
+    assert BY_DR_EXAMPLE in result.output
+    assert "off, awaiting clinical review" in result.output
+    assert "rules are off until they are reviewed" in result.output
+
+
 def test_the_command_names_a_fault_in_a_site_file(site_file: Path) -> None:
     site_file.write_text("[rules.serotonergc]\noff = true", "utf-8")
     result = CliRunner().invoke(main, ["rules", "--site", str(site_file)])
@@ -231,10 +384,10 @@ def test_the_command_names_a_fault_in_a_site_file(site_file: Path) -> None:
     assert "Was 'serotonergic' meant?" in result.output
 
 
-def test_a_site_that_is_loud_only_at_signing_has_proposals_judged_there(
+def test_a_site_that_is_louder_at_signing_has_proposals_judged_there(
     site_file: Path,
 ) -> None:
-    text = '[rules.systemic-corticosteroid.outcomes.first-course]\norder-select = "off"'
+    text = '[rules.systemic-corticosteroid.outcomes.first-course]\norder-sign = "critical"'
 
     assert BOOK.telling_hooks == ("order-select",)
-    assert read(site_file, text).book.telling_hooks == ("order-select", "order-sign")
+    assert read(site_file, text).judge.telling_hooks == ("order-select", "order-sign")

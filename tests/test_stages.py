@@ -10,7 +10,7 @@ from cards.examples import case_of
 from cards.rulebook import load_rulebook
 from cards.stages import Pathway, Standing, Timing, next_steps, rehabilitation
 from cards.steps import Step, load_steps, proposed, steps_of
-from cards.suggestions import load_templates
+from cards.suggestion_templates import load_templates
 
 BACK = "back-pain-axial"
 VISIT = {"reason": BACK}
@@ -134,6 +134,51 @@ STEPS: Mapping[str, tuple[Standing, list[str]]] = {
     "chronic, duloxetine below 60 mg": (
         standing("-26w", medications=[NAPROXEN, DULOXETINE_30], services=CARE),
         ["duloxetine-optimise"],
+    ),
+    "acute, relaxant failed, low blood pressure": (
+        standing(
+            "-12d",
+            medications=[RELAXANT, AS_NEEDED],
+            measurements=[{"is": "systolic-bp", "value": 88, "on": "-1d"}],
+        ),
+        ["nsaid-optimise", "recheck-at-two-weeks", "tricyclic-not-yet"],
+    ),
+    "acute, relaxant failed, zolpidem in use": (
+        standing("-12d", medications=[RELAXANT, AS_NEEDED, "zolpidem 10 mg oral tablet"]),
+        ["nsaid-optimise", "recheck-at-two-weeks", "tricyclic-not-yet"],
+    ),
+    "chronic, duloxetine stopped below 60 mg": (
+        standing(
+            "-26w",
+            medications=[NAPROXEN, failed(DULOXETINE_30["drug"], "-100d", "-50d", "1 daily")],
+            services=CARE,
+        ),
+        ["duloxetine-again"],
+    ),
+    "chronic, NSAID and duloxetine failed, epilepsy": (
+        standing(
+            "-26w",
+            "seizure",
+            medications=[NAPROXEN, DULOXETINE_FAILED],
+            services=CARE,
+        ),
+        ["tricyclic"],
+    ),
+    "chronic, NSAID and duloxetine failed, alprazolam in use": (
+        standing(
+            "-26w",
+            medications=[NAPROXEN, DULOXETINE_FAILED, "alprazolam 0.5 mg oral tablet"],
+            services=CARE,
+        ),
+        ["tricyclic"],
+    ),
+    "chronic, NSAID and duloxetine failed, phenelzine in use": (
+        standing(
+            "-26w",
+            medications=[NAPROXEN, DULOXETINE_FAILED, "phenelzine 15 mg oral tablet"],
+            services=CARE,
+        ),
+        [],
     ),
     "chronic, NSAID and duloxetine failed": (
         standing("-26w", medications=[NAPROXEN, DULOXETINE_FAILED], services=CARE),

@@ -6,7 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from cards.suggestions import Proposal, load_templates
+from cards.suggestion_templates import load_templates
+from cards.suggestions import Proposal
 from service.conformance import faults
 from service.suggestions import Subject, suggestion
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cards.case import Assessment
-from cards.chart import Chart, Code, Drug, Ingredient
+from cards.chart import Amount, Chart, Code, Dosage, Drug, Ingredient
 from cards.drugs import identify
 from cards.evaluation import evaluate
 from cards.examples import case_of
@@ -299,3 +299,58 @@ def test_what_treats_back_pain_is_not_proposed_where_there_is_none() -> None:
 
     assert set(without) == {"delete-order", "addiction-medicine"}
     assert set(with_pain) > set(without)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        pytest.param({}, {"naproxen", "ibuprofen"}, id="nothing against it"),
+        pytest.param({"age": 80}, set(), id="old age"),
+        pytest.param(
+            {"allergies": ["aspirin 325 mg oral tablet"]}, set(), id="aspirin allergy"
+        ),
+        pytest.param({"allergies": ["ketorolac"]}, set(), id="allergy to another NSAID"),
+        pytest.param({"problems": ["pregnancy"]}, set(), id="pregnancy"),
+        pytest.param({"problems": ["chronic-kidney-disease"]}, set(), id="kidney disease"),
+        pytest.param({"problems": ["depression"]}, {"naproxen", "ibuprofen"}, id="another one"),
+    ],
+)
+def test_nsaid_is_not_proposed_to_whom_it_is_not_suited(
+    given: Mapping[str, Any], expected: set[str]
+) -> None:
+    pain = {"is": "back-pain-axial", "onset": "-14d"}
+    chart = chart_of(
+        "systemic-corticosteroid",
+        **{
+            "order": {"drug": "prednisone 20 mg oral tablet", "reason": "back-pain-axial"},
+            **given,
+            "problems": [pain, *given.get("problems", [])],
+        },
+    )
+
+    assert {"naproxen", "ibuprofen"} & set(
+        proposed("systemic-corticosteroid", chart)
+    ) == expected
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"), [("capsule", True), ("call https://evil.example", False)]
+)
+def test_dose_in_use_is_proposed_only_in_units_of_ours(unit: str, expected: bool) -> None:
+    rule = "gabapentinoid-dose-titration"
+    chart = chart_of(
+        rule,
+        order={
+            "drug": "gabapentin 300 mg oral capsule",
+            "sig": "4 capsules four times daily",
+            "reason": "radicular",
+        },
+        medications=[{"drug": "gabapentin 300 mg oral capsule", "started": "-20d"}],
+        problems=[{"is": "radicular", "onset": "-2w"}],
+    )
+    (taken,) = chart.medications
+    once = Dosage(amount=Amount(1, 1, unit), times_per_day=Amount(3, 3))
+    taken = replace(taken, drug=of_code("310431"), dosages=(once,))
+    chart = replace(chart, medications=(taken,))
+
+    assert ("previous-dose" in proposed(rule, chart, "order-select")) is expected

@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
+from cards.courses import Outcome, outcome_of
 from service.demo.stories import STORY_DAY, resources, stories
-from service.workbench.history import GROUPS, Event, events
+from service.reading_medications import identify_drug, named_medicine, read_use
+from service.references import Record
+from service.workbench.history import GROUPS, Event, events, reference_of
+from service.workbench.scenes import fixture_names, scene
 from service.workbench.timeline import NARROW, WIDE, picture
 
 Json = dict[str, Any]
@@ -37,9 +41,12 @@ def only(resource: Json, *drafts: Json) -> Event:
         ({"statusReason": [{"text": "Did not help"}]}, "ineffective"),
         ({"note": [{"text": "No relief"}]}, "ineffective"),
         ({"note": [{"text": "Stopped because of side effects"}]}, "side-effect"),
-        ({"note": [{"text": "some relief"}]}, "partial"),
-        ({"status": "active", "note": [{"text": "No relief"}]}, "ongoing"),
+        ({"note": [{"text": "some relief"}]}, "relief"),
+        ({"note": [{"text": "Contraindicated"}]}, "contraindicated"),
+        ({"status": "active", "note": [{"text": "No relief"}]}, "ineffective"),
+        ({"status": "not-taken"}, "ended"),
         ({"note": [{"text": "taken with food"}]}, "ended"),
+        ({"note": [{"text": "Ibuprofen: no relief, naproxen begun"}]}, "ended"),
     ],
     ids=str,
 )
@@ -47,6 +54,57 @@ def test_how_a_treatment_ended_is_read_from_status_and_notes(
     changes: Json, ending: str
 ) -> None:
     assert only(statement(**changes)).ending == ending
+
+
+def test_medicine_that_no_card_judges_is_read_in_its_own_words() -> None:
+    drops = {"medicationCodeableConcept": {"text": "Grandmother's drops"}}
+    event = only(statement(note=[{"text": "No relief"}], **drops))
+
+    assert (event.label, event.ending) == ("Grandmother's drops", "ineffective")
+
+
+@pytest.mark.parametrize("name", sorted(fixture_names()))
+def test_picture_and_card_judge_a_course_alike(name: str) -> None:
+    shown = scene(f"fixture/{name}")
+    record = Record("", stored={reference_of(one): one for one in shown.resources})
+    drawn = {event.resource: event.ending for event in events(shown.resources, (), shown.today)}
+    for resource in shown.resources:
+        if resource["resourceType"] not in {"MedicationStatement", "MedicationRequest"}:
+            continue
+        if drug := identify_drug(named_medicine(resource, record)):
+            outcome = outcome_of(read_use(resource, "", drug, record), shown.today)
+            ending = drawn[reference_of(resource)]
+            assert (ending == "ineffective") == (outcome is Outcome.INEFFECTIVE)
+            assert (ending == "side-effect") == (outcome is Outcome.SIDE_EFFECT)
+
+
+def test_what_did_not_help_and_goes_on_is_drawn_until_today() -> None:
+    taken = {"effectivePeriod": {"start": "2025-06-01"}, "note": [{"text": "No relief"}]}
+
+    assert only(statement(status="active", **taken)).end is None
+
+
+def test_medicine_of_a_reference_has_its_name() -> None:
+    medication = {"resourceType": "Medication", "id": "9", "code": {"text": "naproxen 500 mg"}}
+    order = statement(medicationReference={"reference": "Medication/9"})
+    del order["medicationCodeableConcept"]
+    (event,) = events([medication, order], (), STORY_DAY)
+
+    assert event.label == "naproxen 500 mg"
+
+
+@pytest.mark.parametrize("days", [9_000_000, 99_999_999_999, -3, 0])
+def test_supply_of_impossible_length_is_drawn(days: int) -> None:
+    draft = {
+        "resourceType": "MedicationRequest",
+        "id": "draft-1",
+        "medicationCodeableConcept": {"text": "naproxen 500 mg"},
+        "dispenseRequest": {"expectedSupplyDuration": {"value": days, "unit": "days"}},
+    }
+    event = only(draft)
+
+    assert event.end is None or event.end >= STORY_DAY
+    assert events([], [draft], STORY_DAY)[0].end
 
 
 def test_treatment_has_its_dates_and_its_own_words() -> None:

@@ -251,7 +251,7 @@ def test_a_trial_tells_what_it_rests_on() -> None:
     )
     assert (trial.on, trial.age_days, trial.days, trial.in_use) == (ago(7), 7, 30, False)
     assert trial.classes == classes_of("gabapentin")
-    assert trial.references == ("MedicationStatement/gabapentin",)
+    assert [course.use.reference for course in trial.courses] == [trial.fact.resource]
 
 
 @pytest.mark.parametrize(

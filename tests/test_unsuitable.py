@@ -33,6 +33,11 @@ def with_problem(name: str) -> dict[str, Any]:
         (egfr(60), set()),
         (egfr(45), {"nsaid"}),
         (egfr(25), {"nsaid", "duloxetine"}),
+        (with_problem("seizure"), {"tramadol"}),
+        (with_problem("suicidality"), {"tramadol", "tca"}),
+        (with_problem("qt-prolongation"), {"tca"}),
+        ({"medications": ["sertraline 50 mg oral tablet"]}, {"tramadol", "tca"}),
+        ({"medications": ["zolpidem 10 mg oral tablet"]}, {"tramadol"}),
         ({"age": 74}, set()),
         ({"age": 82}, {"nsaid"}),
         ({"age": "unknown"}, set()),
@@ -41,7 +46,8 @@ def with_problem(name: str) -> dict[str, Any]:
         ({"medications": ["apixaban 5 mg oral tablet"]}, {"nsaid"}),
     ],
     ids=[
-        "nothing", "eGFR 60", "eGFR 45", "eGFR 25", "74 years", "82 years", "age unknown",
+        "nothing", "eGFR 60", "eGFR 45", "eGFR 25", "epilepsy", "suicidal thoughts", "long QT",
+        "sertraline", "zolpidem", "74 years", "82 years", "age unknown",
         "cirrhosis", "kidney disease", "anticoagulant",
     ],
 )  # fmt: skip

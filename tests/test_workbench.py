@@ -341,6 +341,35 @@ def test_draft_is_listed_and_drawn(browser: FlaskClient) -> None:
     assert shown["forms"] == {"draft-1": OXYCODONE}
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"dose": "2", "days": "1"}, "2 tablets, every 6 hours as needed, oral, 1 day"),
+        ({"dose": "0.5"}, "0.5 tablet, every 6 hours as needed, oral, 5 days"),
+        ({"dose": "1234.5", "unit": "mg"}, "1234.5 mg, every 6 hours as needed, oral, 5 days"),
+    ],
+    ids=str,
+)
+def test_order_is_told_in_proper_numbers(changes: dict[str, str], said: str) -> None:
+    draft = draft_of(Form.of({**OXYCODONE, **changes}), "p", "2026-03-02")
+
+    assert draft
+    assert orders.sentence(draft) == said
+
+
+def test_date_in_a_fact_is_kept_on_one_line(browser: FlaskClient) -> None:
+    shown = drawn(browser, asked(browser))
+
+    assert 'since <span class="day">2022-03-01</span>' in shown["cards"]
+
+
+def test_several_warnings_are_told_as_several(browser: FlaskClient) -> None:
+    cards = [{"indicator": name} for name in ("warning", "warning", "info", "info")]
+    shown = drawn(browser, asked(browser), {"cards": cards})
+
+    assert shown["status"] == "order-select: 2 warnings, 2 info"
+
+
 def test_silent_rules_say_why(browser: FlaskClient) -> None:
     shown = drawn(browser, asked(browser))
 
@@ -355,14 +384,6 @@ def test_no_card_is_said_in_words(browser: FlaskClient) -> None:
 
     assert shown["status"] == "order-select: no card"
     assert "nothing speaks against" in shown["cards"]
-
-
-def test_refusal_of_the_service_is_shown(browser: FlaskClient) -> None:
-    made = asked(browser)
-    made["request"]["context"]["patientId"] = 3
-    shown = drawn(browser, made)
-
-    assert "The service refused this request" in shown["cards"]
 
 
 HOSTILE: Json = {
@@ -452,6 +473,42 @@ def test_page_of_a_rule_has_its_statements_and_fixtures(
         assert f'href="/rules?q={statement}"' in text
     for name in fixtures_of(rule.id):
         assert f"/?fixture={name.replace('/', '%2F')}" in text or f"/?fixture={name}" in text
+
+
+def test_no_page_claims_a_review_that_has_not_been(browser: FlaskClient) -> None:
+    for path in ("/", "/rules", "/report"):
+        assert "No rule has been reviewed by a clinician." in page(browser, path)
+
+
+def test_pages_say_what_a_site_has_reviewed_and_what_is_off_until_then(tmp_path: Path) -> None:
+    site = tmp_path / "site.toml"
+    review = 'reviewer = "Dr. Example, Example Clinic"\non = 2026-11-30'
+    site.write_text(f"reviewed_only = true\n[rules.bed-rest.review]\n{review}", "utf-8")
+    browser = create_app(Settings(workbench=True, site_file=site)).test_client()
+    listed, signed = page(browser, "/rules"), page(browser, "/rules/bed-rest")
+
+    assert f"1 of {len(RULES)} rules reviewed by a clinician." in listed
+    assert "reviewed by Dr. Example, Example Clinic, 2026-11-30" in listed
+    assert "reviewed by Dr. Example, Example Clinic, 2026-11-30" in signed
+    assert listed.count("off at this site") == len(RULES) - 2  # one is about missing data
+    assert "Off at this site" not in signed
+    assert "Off at this site" in page(browser, "/rules/serotonergic")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_headings_and_tables_of_a_rule_have_names_in_order(
+    browser: FlaskClient, rule: Any
+) -> None:
+    text = page(browser, f"/rules/{rule.id}")
+    names = re.findall(r'role="region" aria-label="([^"]+)"', text)
+    (first_row,) = re.findall(r"<tr.*?</tr>", text.partition("<tbody")[2], re.S)[:1]
+
+    assert "<h3>" not in text
+    assert {"When it fires", "Examples"} <= set(names)
+    assert len(names) == len(set(names)) == text.count("<table")
+    assert re.findall(r'<td [^>]*data-label="([^"]+)"', first_row) == [
+        "outcome", "when", "patient-view", "order-select", "order-sign",
+    ]  # fmt: skip
 
 
 def test_unknown_rule_is_not_found(browser: FlaskClient) -> None:

@@ -113,6 +113,8 @@ def announcement(settings: Settings, fhir_port: int) -> str:
             "",
             "In the public CDS Hooks sandbox, which calls both from your browser:",
             sandbox_link(service, fhir),
+            "The browser asks whether the page may reach this device: allow it.",
+            "In Chrome: site settings > Local network access.",
             "",
             "Stop with Ctrl-C.",
         )

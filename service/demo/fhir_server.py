@@ -101,7 +101,14 @@ def create_fhir_app(today: date) -> Flask:
     """Build the server, below ``/fhir``: metadata, reads, and searches by GET and POST."""
     app = Flask("service.demo.fhir_server", static_folder=None)
     app.url_map.merge_slashes = False
-    CORS(app, origins="*", send_wildcard=True, allow_headers="*", max_age=600)
+    CORS(
+        app,
+        origins="*",
+        send_wildcard=True,
+        allow_headers="*",
+        max_age=600,
+        allow_private_network=True,  # of the reader, asked by a page of the web
+    )
     for status in (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED):
         app.register_error_handler(status, _refuse)
     _add_views(app, Charts(today))

@@ -1,10 +1,12 @@
 """An answer of the service in the words of a page."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import NamedTuple
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from cards.rulebook import Rulebook
 from service.fhir import Resource, first_object, items, objects, string
@@ -12,6 +14,7 @@ from service.response import EVALUATION, FINDINGS, TRACE
 from service.workbench.markup import as_html
 
 INDICATORS = ("critical", "warning", "info")
+_DAY = re.compile(r"\b\d{4}-\d{2}(?:-\d{2})?\b")  # is not broken at its hyphens
 
 
 class FactView(NamedTuple):
@@ -100,9 +103,10 @@ def _linked(html: str, facts: tuple[FactView, ...]) -> tuple[Markup, tuple[FactV
 
 
 def _button(fact: FactView) -> Markup:
+    text = _DAY.sub(r'<span class="day">\g<0></span>', str(escape(fact.text)))
     return Markup(
         '<li><button type="button" class="fact" data-show="{}">{}</button></li>'
-    ).format(fact.resource, fact.text)
+    ).format(fact.resource, Markup(text))  # noqa: S704 - escaped above
 
 
 def _facts(card: Resource) -> Iterator[FactView]:
@@ -131,11 +135,17 @@ def _silence(entry: Resource, book: Rulebook) -> Silence:
     )
 
 
-def status_line(hook: str, cards: Iterable[CardView]) -> str:
+def status_line(hook: str, cards: Iterable[CardView], status: object) -> str:
     """Return a sentence that a screen reader announces: "order-sign: 1 critical, 1 info"."""
+    if status != HTTPStatus.OK:
+        return f"{hook}: not checked ({status})"
     counts = [(sum(c.indicator == name for c in cards), name) for name in INDICATORS]
-    said = ", ".join(f"{count} {name}" for count, name in counts if count)
+    said = ", ".join(_counted(count, name) for count, name in counts if count)
     return f"{hook}: {said or 'no card'}"
+
+
+def _counted(count: int, name: str) -> str:
+    return f"{count} {name}s" if name == "warning" and count > 1 else f"{count} {name}"
 
 
 def unsure(answer: Resource) -> str:

@@ -1,14 +1,29 @@
 """A patient's past as events: what lasted or happened when, and how treatments ended."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from cards import drugs, terms
-from service.fhir import Resource, coded, day, first_day, number, objects, string, when
+from cards.courses import Outcome, outcome_of
+from service.fhir import (
+    Resource,
+    coded,
+    day,
+    duration,
+    first_day,
+    first_object,
+    number,
+    objects,
+    string,
+    when,
+)
+from service.reading_medications import identify_drug, named_medicine, read_use
+from service.references import Record
 from service.workbench.orders import short_name
 
 GROUPS = ("Conditions", "Treatments", "Care", "Results", "Orders")
+LONGEST_SUPPLY = 3_653  # days; a longer one is drawn no longer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,19 +42,28 @@ class Event:
 ENDINGS: Mapping[str, str] = {
     "ineffective": "no relief",
     "side-effect": "not tolerated",
-    "partial": "some relief",
-    "helped": "helped",
+    "contraindicated": "contraindicated",
+    "relief": "relief",
     "ended": "ended",
     "ongoing": "in use",
     "draft": "draft",
 }
-# The most telling first; a note often says more than one thing.
+# How cards judge a course; where they do not know, the status on record says if it goes on.
+_JUDGED: Mapping[Outcome, str] = {
+    Outcome.INEFFECTIVE: "ineffective",
+    Outcome.SIDE_EFFECT: "side-effect",
+    Outcome.CONTRAINDICATED: "contraindicated",
+    Outcome.RELIEF: "relief",
+    Outcome.NOT_A_TRIAL: "ended",
+    Outcome.ONGOING: "ongoing",
+}
+# Of care, and of medicines that no card judges. The most telling first.
 _TOLD: tuple[tuple[str, str], ...] = (
     (terms.known("stopped-side-effect"), "side-effect"),
-    (terms.known("partial-relief"), "partial"),
+    (terms.known("partial-relief"), "relief"),
     (terms.known("stopped-ineffective"), "ineffective"),
     (terms.known("outcome-unsuccessful"), "ineffective"),
-    (terms.known("outcome-helped"), "helped"),
+    (terms.known("outcome-helped"), "relief"),
 )
 _OVER = frozenset({"stopped", "completed", "cancelled", "ended", "entered-in-error"})
 _CLOSED = frozenset({"resolved", "inactive", "remission"})
@@ -49,7 +73,9 @@ def events(
     resources: Iterable[Resource], drafts: Iterable[Resource], today: date
 ) -> list[Event]:
     """Return what the picture shows, in its order."""
-    found = [event for resource in resources for event in _event(resource)]
+    known = tuple(resources)
+    record = Record(patient="", stored={reference_of(one): one for one in known})
+    found = [event for one in known for event in _event(one, record, today)]
     found += [_draft(draft, today) for draft in drafts]
     return sorted(found, key=_place)
 
@@ -58,17 +84,11 @@ def _place(event: Event) -> tuple[int, date, str]:
     return GROUPS.index(event.group), event.start or date.min, event.label
 
 
-def _event(resource: Resource) -> Iterator[Event]:
-    make = {
-        "Condition": _condition,
-        "MedicationStatement": _medication,
-        "MedicationRequest": _medication,
-        "Procedure": _care,
-        "ServiceRequest": _care,
-        "Observation": _result,
-        "AllergyIntolerance": _allergy,
-    }.get(string(resource.get("resourceType")))
-    if make:
+def _event(resource: Resource, record: Record, today: date) -> Iterator[Event]:
+    kind = string(resource.get("resourceType"))
+    if kind in {"MedicationStatement", "MedicationRequest"}:
+        yield _medication(resource, record, today)
+    elif make := _MAKERS.get(kind):
         yield make(resource)
 
 
@@ -93,34 +113,45 @@ def _condition(resource: Resource) -> Event:
     )
 
 
-def _medication(resource: Resource) -> Event:
+def _medication(resource: Resource, record: Record, today: date) -> Event:
+    medicine = named_medicine(resource, record)
+    drug = identify_drug(medicine)
+    ending = (
+        _judged(resource, outcome_of(read_use(resource, "", drug, record), today))
+        if drug
+        else _ending(resource)
+    )
     span = when(resource, "effective")
     start = span.start or day(resource.get("authoredOn"))
-    end = span.end or _supplied(resource, start)
-    ending = _ending(resource)
-    if string(resource.get("resourceType")) == "MedicationRequest":
-        end = None if string(resource.get("status")) == "active" else end
+    going_on = ending == "ongoing" or string(resource.get("status")) == "active"
     return Event(
         group="Treatments",
-        label=short_name(resource),
+        label=drug.label if drug else medicine.text or "Not named",
         resource=reference_of(resource),
         start=start,
-        end=end if ending != "ongoing" else None,
+        end=None if going_on else span.end or _supplied(resource, start),
         ending=ending,
         says=_told(resource) or ENDINGS[ending],
     )
 
 
 def _supplied(resource: Resource, start: date | None) -> date | None:
-    dispense = objects(resource.get("dispenseRequest"))
-    supply = objects(dispense[0].get("expectedSupplyDuration")) if dispense else []
-    days = number(supply[0].get("value")) if supply else None
-    return start + timedelta(days=days) if start and days else start
+    dispense = first_object(resource.get("dispenseRequest"))
+    days = duration(dispense.get("expectedSupplyDuration"))
+    return start + timedelta(days=min(days, LONGEST_SUPPLY)) if start and days else start
+
+
+def _judged(resource: Resource, outcome: Outcome) -> str:
+    return _JUDGED.get(outcome) or ("ended" if _is_over(resource) else "ongoing")
+
+
+def _is_over(resource: Resource) -> bool:
+    return string(resource.get("status")) in _OVER
 
 
 def _ending(resource: Resource) -> str:
-    """Say how a treatment ended, as its status and notes tell."""
-    over = string(resource.get("status")) in _OVER
+    """Say how a treatment that no card judges ended, as its status and notes tell."""
+    over = _is_over(resource)
     for value in (*objects(resource.get("statusReason")), *objects(resource.get("note"))):
         codes, text, _ = coded(value)
         said = terms.concept(codes, text).terms
@@ -192,6 +223,15 @@ def _draft(draft: Resource, today: date) -> Event:
         ending="draft",
         says="today's draft order",
     )
+
+
+_MAKERS: Mapping[str, Callable[[Resource], Event]] = {
+    "Condition": _condition,
+    "Procedure": _care,
+    "ServiceRequest": _care,
+    "Observation": _result,
+    "AllergyIntolerance": _allergy,
+}
 
 
 def _first_code(value: object) -> str:

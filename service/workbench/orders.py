@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from cards import drug_table, drugs
 from cards.chart import Code
@@ -49,6 +49,25 @@ FREQUENCIES: Mapping[str, Frequency] = {
     "q6h": Frequency("every 6 hours as needed", _every(6), as_needed=True),
     "q8h": Frequency("every 8 hours as needed", _every(8), as_needed=True),
     "once": Frequency("once only", {"count": 1}),
+}
+
+
+class Limits(NamedTuple):
+    """What a number of the form may be; the ends are allowed."""
+
+    label: str
+    least: float
+    most: float
+
+    @property
+    def told(self) -> str:
+        """What to enter, in words."""
+        return f"{self.label}: a number from {self.least:g} to {self.most:g}."
+
+
+LIMITS: Mapping[str, Limits] = {
+    "dose": Limits("Dose", 0.001, 10_000),
+    "days": Limits("Days of supply", 1, 365),
 }
 UNITS = ("tablet", "capsule", "film", "patch", "mg", "mcg", "mL")
 ROUTES: Mapping[str, str] = {  # by SNOMED CT code
@@ -133,6 +152,7 @@ class Choices:
     routes: tuple[str, ...] = tuple(ROUTES)
     units: tuple[str, ...] = UNITS
     services: Mapping[str, Service] = field(default_factory=lambda: SERVICES)
+    limits: Mapping[str, Limits] = field(default_factory=lambda: LIMITS)
 
 
 def drug_names(query: str) -> list[str]:
@@ -158,6 +178,18 @@ def _products() -> tuple[tuple[str, str], ...]:
 def _codes() -> Mapping[str, str]:
     rows = drug_table.table().rows.values()
     return {row.name.lower(): row.code for row in rows if row.is_product}
+
+
+def mistakes(form: Form) -> list[str]:
+    """Return what to enter instead of the numbers that no order can have."""
+    entered = {"dose": form.dose, "days": form.days} if form.kind == "drug" else {}
+    return [LIMITS[name].told for name, text in entered.items() if not _fits(name, text)]
+
+
+def _fits(name: str, text: str) -> bool:
+    value = number(text)
+    limits = LIMITS[name]
+    return not text or (value is not None and limits.least <= value <= limits.most)
 
 
 def draft_of(form: Form, patient: str, day: str) -> Json | None:
@@ -204,9 +236,10 @@ def _dosage(form: Form) -> Json:
     return dosage
 
 
-def _figure(text: str) -> float | None:
-    value = number(text)
-    return int(value) if value is not None and value.is_integer() else value
+def _figure(value: object) -> float | None:
+    """Return a number, without a point where it is a whole one."""
+    known = number(value)
+    return int(known) if known is not None and known.is_integer() else known
 
 
 def _service_order(form: Form, service: Service, patient: str, day: str) -> Json:
@@ -257,8 +290,8 @@ def _drug_fields(draft: Resource) -> dict[str, str]:
 
 
 def _plain(value: object) -> str:
-    known = number(value)
-    return "" if known is None else f"{known:g}"
+    known = _figure(value)
+    return "" if known is None else str(known)
 
 
 def _frequency(dosage: Resource) -> str:
@@ -307,7 +340,7 @@ def _said(draft: Resource) -> Iterator[str]:
         return
     fields = _drug_fields(draft)
     if fields["dose"]:
-        yield f"{fields['dose']} {fields['unit']}".strip()
+        yield _counted(fields["dose"], fields["unit"]).strip()
     if fields["frequency"]:
         yield FREQUENCIES[fields["frequency"]].label
     elif text := string(first_object(draft.get("dosageInstruction")).get("text")):
@@ -315,4 +348,18 @@ def _said(draft: Resource) -> Iterator[str]:
     if fields["route"]:
         yield fields["route"]
     if fields["days"]:
-        yield f"{fields['days']} days"
+        yield _counted(fields["days"], "day")
+
+
+def _counted(count: str, what: str) -> str:
+    several = (number(count) or 0) > 1
+    return f"{count} {_SEVERAL.get(what, what) if several else what}"
+
+
+_SEVERAL: Mapping[str, str] = {
+    "tablet": "tablets",
+    "capsule": "capsules",
+    "film": "films",
+    "patch": "patches",
+    "day": "days",
+}

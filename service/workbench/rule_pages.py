@@ -1,6 +1,9 @@
 """The rulebook for a browser: what the handbook says, found by words, class and indicator."""
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import cycle
 
 from markupsafe import Markup
 
@@ -9,6 +12,15 @@ from cards.rulebook import CHART, Indicator, Rule, Rulebook
 from service.workbench.markup import as_html
 from service.workbench.scenes import fixtures_of
 from service.workbench.scenes import words as sentence
+
+# On a phone the parts of a table stand below each other; they stay a table to a screen reader.
+_ROLES: Mapping[str, str] = {
+    "<table>": '<table role="table">',
+    "<thead>": '<thead role="rowgroup">',
+    "<tbody>": '<tbody role="rowgroup">',
+    "<tr>": '<tr role="row">',
+    "<th>": '<th role="columnheader" scope="col">',
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +35,7 @@ class Entry:
     indicators: tuple[str, ...]
     words: str  # everything that a search looks at, in lower case
     fixtures: int
+    reviewed: str  # by whom and when; empty while the rule awaits it
 
 
 def entry(rule: Rule) -> Entry:
@@ -40,6 +53,7 @@ def entry(rule: Rule) -> Entry:
         indicators=tuple(tier.value for tier in reversed(Indicator) if tier in shown),
         words=" ".join((*told, *sorted(rule.looks_at), *sources)).lower(),
         fixtures=len(fixtures_of(rule.id)),
+        reviewed=rule.review_status if rule.is_reviewed else "",
     )
 
 
@@ -59,10 +73,26 @@ def _title(name: str) -> str:
 
 def body(rule: Rule) -> Markup:
     """Return the page of a rule, below its title."""
-    html = as_html(handbook.entry(rule))
-    scrolled = '<div class="scroll" role="region" aria-label="Table" tabindex="0"><table>'
-    html = html.replace("<table>", scrolled).replace("</table>", "</table></div>")
-    return Markup(html)  # noqa: S704 - as_html() has sanitised it
+    html = as_html(handbook.entry(rule)).replace("h3>", "h2>")
+    sections = re.split(r"(?=<h2>)", html)
+    return Markup("".join(map(_section, sections)))  # noqa: S704 - as_html() has sanitised it
+
+
+def _section(html: str) -> str:
+    """Name the table of a section by its heading, and the cells by their columns."""
+    title, columns = re.match("<h2>(.*?)</h2>", html), re.findall("<th>(.*?)</th>", html)
+    if title is None or not columns:
+        return html
+    names = cycle(columns)
+    html = re.sub(
+        "<td>(.*?)</td>",
+        lambda cell: f'<td role="cell" data-label="{next(names)}"><div>{cell[1]}</div></td>',
+        html,
+    )
+    for plain, told in _ROLES.items():
+        html = html.replace(plain, told)
+    region = f'<div class="scroll" role="region" aria-label="{title[1]}" tabindex="0"><table'
+    return html.replace("<table", region).replace("</table>", "</table></div>")
 
 
 def fixtures(rule: Rule) -> list[tuple[str, str]]:

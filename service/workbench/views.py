@@ -11,9 +11,9 @@ from flask.typing import ResponseReturnValue
 from cards.override_reasons import displays
 from cards.rulebook import Rulebook
 from service.demo.stories import stories
-from service.errors import BadRequest, Issue, from_status
+from service.errors import BadRequest, Issue, NotFound, from_status, operation_outcome
 from service.feedback_report import Answers, build_report
-from service.fhir import Resource, objects, string
+from service.fhir import Resource, first_object, objects, string
 from service.workbench import orders, rule_pages, timeline
 from service.workbench.card_views import card_views, silences, status_line, unsure
 from service.workbench.history import events, reference_of
@@ -64,6 +64,21 @@ def restrict(response: Response) -> Response:
     return response
 
 
+@bp.context_processor
+def review_status() -> dict[str, object]:
+    """Say on every page how many of the rules a clinician has reviewed, and which are off."""
+    book = _shelf().book
+    return {"review_status": book.review_status, "off": book.off}
+
+
+@bp.errorhandler(NotFound)
+def missing(error: NotFound) -> ResponseReturnValue:
+    """Say to a person that there is no such page; a script is told as everywhere else."""
+    if request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html":
+        return render_template("workbench/missing.html", nowhere=True), error.status
+    return operation_outcome(error), error.status
+
+
 @bp.get("/")
 def workbench() -> str:
     """Show one patient, what is drafted, and the cards."""
@@ -98,7 +113,7 @@ def made_request() -> Json:
     current = string(asked.get("current"))
     drafts: list[Resource] = objects(asked.get("drafts"))
     if isinstance(asked.get("fields"), dict):
-        drafts = _with_form(drafts, Form.of(asked["fields"]), shown)
+        drafts = _with_form(drafts, _form(asked["fields"]), shown)
     hook = string(asked.get("hook"))
     if hook not in SERVICE_OF_HOOK or (not drafts and hook != "patient-view"):
         hook = "patient-view"
@@ -117,13 +132,16 @@ def shown_answer() -> Json:
     drafts = [_object(entry.get("resource")) for entry in entries]
     views = card_views(answer)
     silent = silences(answer, _shelf().book)
-    hook = string(sent.get("hook"))
+    hook, status = string(sent.get("hook")), asked.get("status")
     return {
         "cards": render_template(
             "workbench/cards.html",
             cards=views,
-            problem=_problem(asked.get("status"), answer),
+            status=status,
+            refused=status != HTTPStatus.OK,
+            problem=_problem(answer),
             nothing=NOTHING.get(hook, ""),
+            about_chart=hook == "patient-view",
             unsure=unsure(answer),
         ),
         "drafts": render_template(
@@ -132,7 +150,7 @@ def shown_answer() -> Json:
         "timeline": render_template("workbench/timeline.html", **_drawn(shown, drafts)),
         "silent": render_template("workbench/silent.html", silent=silent),
         "silences": len(silent),
-        "status": status_line(hook, views),
+        "status": status_line(hook, views, status),
         "forms": {string(draft.get("id")): orders.form_of(draft) for draft in drafts},
     }
 
@@ -209,6 +227,13 @@ def _object(value: object) -> Json:
     raise BadRequest(Issue("This is not what the script of the workbench sends."))
 
 
+def _form(fields: Mapping[str, object]) -> Form:
+    form = Form.of(fields)
+    if wrong := orders.mistakes(form):
+        raise BadRequest(*map(Issue, wrong))
+    return form
+
+
 def _with_form(drafts: Iterable[Resource], form: Form, shown: Scene) -> list[Resource]:
     """Return the drafts with the one that the form describes in its place, or at the end."""
     made = orders.draft_of(form, shown.patient, shown.today.isoformat())
@@ -269,9 +294,11 @@ def _listed(drafts: Iterable[Resource], current: str) -> Mapping[str, object]:
     return {"drafts": listed, "current": current}
 
 
-def _problem(status: object, answer: Json) -> str:
+def _problem(answer: Json) -> str:
     """Return why the service refused, in its own words."""
-    if status == HTTPStatus.OK:
-        return ""
-    said = " ".join(string(issue.get("diagnostics")) for issue in objects(answer.get("issue")))
-    return said or f"It answered with status {status}."
+    return " ".join(
+        said
+        for issue in objects(answer.get("issue"))
+        for value in (first_object(issue.get("details")).get("text"), issue.get("diagnostics"))
+        if (said := string(value))
+    )

@@ -7,7 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from itertools import takewhile
 from typing import IO, Any, NamedTuple
 
@@ -92,6 +92,21 @@ def chromium() -> Iterator[Any]:
 @pytest.fixture
 def page(chromium: Any, demo: Demo) -> Iterator[Any]:
     """Return a page whose every message of the console is an error."""
+    with _opened(chromium, demo) as (opened, told):
+        yield opened
+    assert told == []
+
+
+@pytest.fixture
+def troubled(chromium: Any, demo: Demo) -> Iterator[Any]:
+    """Return a page that may fail to load something, which the browser tells its console."""
+    with _opened(chromium, demo) as (opened, told):
+        yield opened
+    assert [one for one in told if not one.startswith("Failed to load resource")] == []
+
+
+@contextmanager
+def _opened(chromium: Any, demo: Demo) -> Iterator[tuple[Any, list[str]]]:
     context = chromium.new_context(
         base_url=demo.service,
         viewport={"width": 1500, "height": 1000},
@@ -103,6 +118,5 @@ def page(chromium: Any, demo: Demo) -> Iterator[Any]:
     opened.on("console", lambda message: told.append(message.text))
     opened.on("pageerror", lambda error: told.append(str(error)))
     opened.set_default_timeout(10_000)
-    yield opened
+    yield opened, told
     context.close()
-    assert told == []

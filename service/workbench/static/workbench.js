@@ -5,10 +5,27 @@
 const find = (selector, root = document) => root.querySelector(selector);
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-async function post(url, body) {
+const PATIENCE = 30_000; // milliseconds
+
+// A service that is not reached is an answer too: one with the status 0.
+async function ask(url, options) {
+  try {
+    const response = await fetch(url, { ...options, signal: AbortSignal.timeout(PATIENCE) });
+    return { ok: response.ok, status: response.status, body: await response.json().catch(() => ({})) };
+  } catch {
+    return { ok: false, status: 0, body: {} };
+  }
+}
+
+function post(url, body) {
   const headers = { "Content-Type": "application/json" };
-  const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
-  return { ok: response.ok, status: response.status, body: await response.json().catch(() => ({})) };
+  return ask(url, { method: "POST", headers, body: JSON.stringify(body) });
+}
+
+function whyNot({ status, body }) {
+  if (!status) return "The service cannot be reached. Is it still running?";
+  const said = (body.issue ?? []).map((issue) => issue.details?.text).filter(Boolean);
+  return said.join(" ") || `The service answered with status ${status}.`;
 }
 
 function workbench() {
@@ -20,34 +37,58 @@ function workbench() {
 
   async function fire(hook, { fields = null, focus = false } = {}) {
     const turn = ++state.turn; // an answer to an older question is dropped
+    state.again = () => fire(hook, { fields, focus: true });
     find("#cards").setAttribute("aria-busy", "true");
     const asked = { scene: scene.key, hook, drafts: state.drafts, current: state.current, fields };
-    try {
-      const made = (await post(scene.urls.request, asked)).body;
-      if (turn !== state.turn) return;
-      const answer = await post(made.url, made.request);
-      if (turn !== state.turn) return;
-      Object.assign(state, { drafts: made.drafts, made, answer });
-      const told = { scene: scene.key, request: made.request, status: answer.status };
-      const shown = await post(scene.urls.answer, { ...told, response: answer.body, current: state.current });
-      if (turn === state.turn) show(shown.body, focus);
-    } catch {
-      find("#status").textContent = "The service cannot be reached. Is it still running?";
+    const { made, answer, shown, failed } = await answered(asked, () => turn === state.turn);
+    if (turn !== state.turn) return;
+    if (made) state.drafts = made.drafts;
+    if (failed) {
+      fail(whyNot(failed), { again: true });
+    } else {
+      Object.assign(state, { made, answer });
+      show(shown);
     }
+    if (focus) find("#cards-title").focus();
   }
 
-  function show(parts, focus) {
+  async function answered(asked, wanted) {
+    const request = await post(scene.urls.request, asked);
+    if (!request.ok || !wanted()) return { failed: request };
+    const made = request.body;
+    const answer = await post(made.url, made.request);
+    if (!answer.status || !wanted()) return { made, failed: answer };
+    const told = { scene: scene.key, request: made.request, status: answer.status };
+    const drawn = await post(scene.urls.answer, { ...told, response: answer.body, current: state.current });
+    return drawn.ok ? { made, answer, shown: drawn.body } : { made, failed: drawn };
+  }
+
+  // What was shown for an earlier question would be taken for the answer to this one.
+  function fail(said, { again = false } = {}) {
+    const told = find("#failure").content.cloneNode(true);
+    find("p", told).textContent = said;
+    find("[data-again]", told).hidden = !again;
+    find("#cards").replaceChildren(told);
+    announce("Not checked");
+    find("#behind").hidden = find("#sign").disabled = true; // the drafts may not be what was entered
+  }
+
+  function announce(status) {
+    find("#cards").removeAttribute("aria-busy");
+    find("#status").textContent = find("#jump").textContent = status;
+    find("#jump").classList.toggle("urgent", Boolean(find("#cards :is(.critical, .failure)")));
+    find("#jump").hidden = false;
+  }
+
+  function show(parts) {
     for (const name of ["cards", "drafts", "timeline", "silent"]) find(`#${name}`).innerHTML = parts[name];
     state.forms = parts.forms;
-    find("#cards").removeAttribute("aria-busy");
-    find("#status").textContent = find("#jump").textContent = parts.status;
-    find("#jump").hidden = false;
+    announce(parts.status);
     find("#silent-count").textContent = `(${parts.silences})`;
     find("#request").textContent = JSON.stringify(state.made.request, null, 2);
     find("#response").textContent = JSON.stringify(state.answer.body, null, 2);
     find("#behind").hidden = false;
     find("#sign").disabled = find("#another").hidden = !state.drafts.length;
-    if (focus) find("#cards-title").focus();
   }
 
   // On a phone the cards are below the order: the way to them is shown until they are reached.
@@ -71,11 +112,35 @@ function workbench() {
     const service = form.elements[`service-${fields.kind}`];
     if (service) service.value = fields.service ?? "";
     turnTo(fields.kind);
+    mistakes();
   }
 
   function turnTo(kind) {
     form.dataset.kind = kind;
   }
+
+  function focusOrder() {
+    find(`.for-${form.elements.kind.value} :is(input, select)`, form).focus();
+  }
+
+  // Mark the numbers that no order can have, and return them.
+  function mistakes() {
+    const numbers = all("input[type=number]", form);
+    const wrong = numbers.filter((input) => form.elements.kind.value === "drug" && !input.validity.valid);
+    for (const input of numbers) {
+      input.setAttribute("aria-invalid", wrong.includes(input));
+      find(`#${input.name}-mistake`).hidden = !wrong.includes(input);
+    }
+    return wrong;
+  }
+
+  function order() {
+    const wrong = mistakes();
+    if (!wrong.length) return fire("order-select", { fields: fieldsOf() });
+    state.turn += 1; // nothing that is still asked fits the form
+    return fail(wrong.map((input) => find(`#${input.name}-mistake`).textContent).join(" "));
+  }
+
 
   function nextId() {
     const numbers = state.drafts.map((draft) => Number(/^draft-(\d+)$/.exec(draft.id)?.[1] ?? 0));
@@ -89,19 +154,20 @@ function workbench() {
 
   let waiting;
   async function suggestDrugs(typed) {
-    const names = await (await fetch(`${scene.urls.drugs}?q=${encodeURIComponent(typed)}`)).json();
-    find("#drugs").replaceChildren(...names.map((name) => Object.assign(document.createElement("option"), { value: name })));
+    const { ok, body } = await ask(`${scene.urls.drugs}?q=${encodeURIComponent(typed)}`);
+    if (!ok) return;
+    find("#drugs").replaceChildren(...body.map((name) => Object.assign(document.createElement("option"), { value: name })));
   }
 
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("change", (event) => {
     if (event.target.name === "kind") turnTo(event.target.value);
-    fire("order-select", { fields: fieldsOf() });
+    order();
   });
   form.elements.drug.addEventListener("input", (event) => {
     const typed = event.target.value;
     clearTimeout(waiting);
-    if (all("#drugs option").some((option) => option.value === typed)) fire("order-select", { fields: fieldsOf() });
+    if (all("#drugs option").some((option) => option.value === typed)) order();
     else waiting = setTimeout(() => suggestDrugs(typed), 120);
   });
 
@@ -132,10 +198,11 @@ function workbench() {
     }
   }
 
-  async function accept(uuid) {
+  async function accept(uuid, button) {
+    button.disabled = true; // pressed twice, it would order twice
     const { card, suggestion } = suggestionOf(uuid);
     const sent = await feedback({ card: card.uuid, outcome: "accepted", acceptedSuggestions: [{ id: uuid }] });
-    suggestion.actions.forEach(apply);
+    (suggestion.actions ?? []).forEach(apply);
     tell(`Accepted: ${suggestion.label}.${sent.ok ? "" : " The feedback could not be stored."}`);
     if (!state.drafts.some((draft) => draft.id === state.current)) begin();
     await fire("order-select", { focus: true });
@@ -146,11 +213,13 @@ function workbench() {
     const chosen = cardOf(uuid).overrideReasons[Number(reason)];
     const why = { reason: chosen, ...(comment ? { userComment: comment } : {}) };
     const sent = await feedback({ card: uuid, outcome: "overridden", overrideReason: why });
+    if (!sent.ok) return tell(`The feedback could not be stored. ${whyNot(sent)}`);
     const card = all("[data-card]").find((each) => each.dataset.card === uuid);
+    const done = find("form", card).dataset.done;
     card.classList.add("overridden");
     find(".override", card).remove();
     find(".suggestions", card)?.remove();
-    tell(sent.ok ? `Overridden: ${chosen.display}. The feedback is in the report.` : "The feedback could not be stored.");
+    tell(`${done}: ${chosen.display}. The feedback is in the report.`);
     find("#cards-title").focus();
   }
 
@@ -178,12 +247,13 @@ function workbench() {
     edit(id) {
       state.current = id;
       fill(state.forms[id]);
-      find("#drug").focus();
+      focusOrder();
       return fire("order-select");
     },
     remove(id) {
       state.drafts = state.drafts.filter((draft) => draft.id !== id);
       if (state.current === id) begin();
+      find("#orders-title").focus(); // the button that was pressed is gone
       return fire("order-select");
     },
     try(order) {
@@ -191,14 +261,16 @@ function workbench() {
       fill(JSON.parse(order));
       return fire("order-select", { fields: { ...JSON.parse(order), id } });
     },
-    async copy(name) {
-      await navigator.clipboard.writeText(find(`#${name}`).textContent);
-      tell(`The ${name} is copied.`);
+    copy(name) {
+      const copied = navigator.clipboard?.writeText(find(`#${name}`).textContent) ?? Promise.reject();
+      return copied.then(() => tell(`The ${name} is copied.`), () => tell("The browser does not let pages copy here."));
     },
+    again: () => state.again(),
   };
 
   document.addEventListener("click", (event) => {
     const button = event.target.closest("button");
+    if (button) tell(""); // what was told is about an earlier press
     for (const [name, act] of Object.entries(clicks)) {
       if (button?.dataset[name] !== undefined) act(button.dataset[name], button);
     }
@@ -212,7 +284,7 @@ function workbench() {
   find("#sign").addEventListener("click", () => fire("order-sign", { focus: true }));
   find("#another").addEventListener("click", () => {
     begin();
-    find("#drug").focus();
+    focusOrder();
   });
   find("#save").addEventListener("click", save);
 
