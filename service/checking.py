@@ -1,25 +1,28 @@
 """The command ``back-pain-cds check``: explain what the service makes of one request."""
 
-from collections.abc import Iterable, Iterator
+import json
+import textwrap
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
+from typing import Any
 
 import click
 import orjson
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from cards.case import OrderView
-from cards.chart import MedicationUse, Order
-from cards.dosing import daily_mg, days_supplied
-from cards.rulebook import Rulebook
 from service.answering import Answering
 from service.catalogue import SERVICES, ServiceDefinition
-from service.conformance import faults
-from service.envelope import HookRequest, Json, read_request
+from service.command_output import console
+from service.envelope import read_request
 from service.errors import ServiceError
-from service.response import Answered
+from service.explanation import explanation, refusal
 from service.settings import read_settings
+
+Json = dict[str, Any]
+
+_INDENT = "    "
 
 
 @click.command("check")
@@ -27,27 +30,36 @@ from service.settings import read_settings
 @click.option(
     "--silent/--no-silent", default=True, help="Also list the rules that were silent."
 )
-def check_command(file: Path, *, silent: bool) -> None:
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The keys of the JSON are in docs/testing.md.",
+)
+def check_command(file: Path, form: str, *, silent: bool) -> None:
     """Explain a request: what is read, what is not valid, which rules fire and why.
 
     The exit status is 1 when the service would refuse the request, or when something in it
     is not valid CDS Hooks or FHIR R4.
     """
-    console = Console()
-    body = file.read_bytes()
+    told = _explained(file.read_bytes(), silent=silent)
+    if form == "json":
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+    else:
+        _show(console(), told)
+    raise SystemExit(1 if "refused" in told or told["invalid"] else 0)
+
+
+def _explained(body: bytes, *, silent: bool) -> Json:
     try:
         request = read_request(body, None, _service(body), extensions=True)
         answering = Answering(read_settings())
         answered = answering.consider(request, request.as_of or _today())
     except ServiceError as error:
-        _show_refusal(console, error)
-        raise SystemExit(1) from None
-    invalid = list(_invalid(answered))
-    _show_request(console, answered)
-    _show_invalid(console, invalid)
-    _show_orders(console, answered)
-    _show_rules(console, answered, answering.book, silent=silent)
-    raise SystemExit(1 if invalid else 0)
+        return refusal(error)
+    return explanation(answered, answering.book, silent=silent)
 
 
 def _today() -> date:
@@ -64,121 +76,113 @@ def _service(body: bytes) -> ServiceDefinition:
     return next((service for service in SERVICES if service.hook == hook), SERVICES[0])
 
 
-def _show_refusal(console: Console, error: ServiceError) -> None:
-    console.print(f"[red]The service refuses this request with status {int(error.status)}.[/]")
-    for issue in error.issues:
-        where = f" at {issue.path}" if issue.path else ""
-        console.print(f"- {issue.text}{where} {issue.remedy}")
-
-
-def _show_request(console: Console, answered: Answered) -> None:
-    request, reading, chart = answered.request, answered.reading, answered.reading.chart
-    console.rule(f"{request.hook}, evaluated for {chart.today.isoformat()}")
-    counted = {
-        "medications": chart.medications,
-        "problems": chart.problems,
-        "services": chart.services,
-        "measurements": chart.measurements,
-        "allergies": chart.allergies,
-        "encounters": chart.encounters,
-    }
-    told = ", ".join(f"{len(found)} {name}" for name, found in counted.items())
-    console.print(f"Read as meaningful to a rule: {told}.")
-    if reading.unidentified_on_record:
-        count = reading.unidentified_on_record
-        console.print(f"{count} recorded medicines are none that a rule looks at.")
-    _listed(console, "Could not be had", sorted(chart.missing))
-    _listed(console, "Came in part (more pages were not fetched)", answered.gathered.incomplete)
-    _listed(console, "Could not be read", reading.unread)
-    _listed(console, "Drafts of an unknown medicine", reading.unidentified)
-
-
-def _listed(console: Console, title: str, lines: Iterable[str]) -> None:
-    if told := sorted(lines):
-        console.print(f"[yellow]{title}:[/] {', '.join(told)}")
-
-
-def _invalid(answered: Answered) -> Iterator[tuple[str, str]]:
-    """Yield what is not FHIR R4: the resource and path, and the kind of fault."""
-    for reference, resource in _resources(answered.request):
-        for fault in faults(resource):
-            yield f"{reference} {fault.path}", fault.text
-
-
-def _resources(request: HookRequest) -> Iterator[tuple[str, Json]]:
-    for draft in request.drafts:
-        yield f"draftOrders {draft.get('resourceType')}/{draft.get('id')}", draft
-    for key, value in request.prefetch.items():
-        if not isinstance(value, dict):
-            continue
-        entries = value.get("entry") if value.get("resourceType") == "Bundle" else [value]
-        for entry in entries if isinstance(entries, list) else ():
-            resource = entry.get("resource", entry) if isinstance(entry, dict) else None
-            if isinstance(resource, dict):
-                yield f"{key} {resource.get('resourceType')}/{resource.get('id')}", resource
-
-
-def _show_invalid(console: Console, invalid: list[tuple[str, str]]) -> None:
-    if not invalid:
-        console.print("Every resource is valid FHIR R4.")
+def _show(screen: Console, told: Json) -> None:
+    """Print an explanation in lines that fold: nothing of it is cut, however narrow."""
+    if "refused" in told:
+        _show_refusal(screen, told["refused"])
         return
-    table = Table("Not valid FHIR R4 (read all the same)", "Fault")
-    for where, what in invalid:
-        table.add_row(where, what)
-    console.print(table)
+    _heading(screen, f"{told['hook']}, evaluated for {told['evaluatedFor']}")
+    _show_read(screen, told)
+    _show_invalid(screen, told["invalid"])
+    _show_orders(screen, told["orders"])
+    _show_rules(screen, told)
+    _heading(screen, "Cards")
+    for card in told["cards"]:
+        _line(screen, f"{card['indicator']}  {card['summary']}", "bold")
+    if not told["cards"]:
+        _line(screen, "No card.")
 
 
-def _show_orders(console: Console, answered: Answered) -> None:
-    evaluated = {order.reference for order in answered.reading.orders}
-    table = Table("Draft", "Counts", "Taken for", "Found by", "Route", "A day", "Days", "Why")
-    for order in answered.reading.chart.drafts:
-        counts = "evaluated" if order.reference in evaluated else "context"
-        view = answered.patient.view(order)
-        table.add_row(f"{order.reference} ({order.status})", counts, *_columns(order, view))
-    if table.row_count:
-        console.print(table)
+def _show_refusal(screen: Console, refused: Json) -> None:
+    _line(screen, f"The service refuses this request with status {refused['status']}.", "red")
+    for issue in refused["issues"]:
+        text, path = issue["text"], issue["path"]
+        where = f" (at {path})" if path and path not in text else ""
+        _line(screen, f"- {text.removesuffix('.')}{where}. {issue['remedy']}".rstrip())
 
 
-def _columns(order: Order, view: OrderView) -> tuple[str, ...]:
-    weeks = view.acuity.weeks
-    length = f", {view.acuity.phase}" + (f" ({weeks:.0f} weeks)" if weeks is not None else "")
-    why = f"back pain {view.relevance}{length}"
-    if order.medication is None:
-        return ", ".join(sorted(order.classes)) or "nothing known", "", "", "", "", why
-    use = order.medication
-    found = f"{use.drug.identified} {use.drug.code}".strip()
-    doubt = f"; {use.drug.doubt}" if use.drug.doubt else ""
-    days = days_supplied(use)
-    return (
-        use.drug.label,
-        f"{found}{doubt}",
-        use.route.value,
-        "; ".join(_daily(use)) or "unknown",
-        "unknown" if days is None else f"{days:g}",
-        why,
+def _show_read(screen: Console, told: Json) -> None:
+    counted = ", ".join(f"{count} {name}" for name, count in told["read"].items())
+    _line(screen, f"Read as meaningful to a rule: {counted}.")
+    if count := told["unidentifiedOnRecord"]:
+        _line(screen, f"{count} recorded medicines are none that a rule looks at.")
+    for title, key in {
+        "Could not be had": "missing",
+        "Came in part (more pages were not fetched)": "incomplete",
+        "Could not be read": "unread",
+        "Drafts of an unknown medicine": "unidentified",
+    }.items():
+        if told[key]:
+            _line(screen, f"{title}: {', '.join(told[key])}", "yellow")
+
+
+def _show_invalid(screen: Console, invalid: list[Json]) -> None:
+    if not invalid:
+        _line(screen, "Every resource is valid FHIR R4.")
+        return
+    _heading(screen, "Not valid FHIR R4 (read all the same)")
+    for one in invalid:
+        where = f"{one['source']} {one['resource']}"
+        _entry(screen, where, [f"{one['path']}: {one['fault']}"])
+
+
+def _show_orders(screen: Console, orders: list[Json]) -> None:
+    if orders:
+        _heading(screen, "Drafts")
+    for order in orders:
+        counts = "evaluated" if order["evaluated"] else "context"
+        lines = [f"taken for: {order['takenFor'] or 'nothing known'}"]
+        if "foundBy" in order:
+            doubt = f"; {order['doubt']}" if order["doubt"] else ""
+            days = "unknown" if order["days"] is None else f"{order['days']:g}"
+            lines += [
+                f"found by: {order['foundBy']}{doubt}",
+                f"route: {order['route']}",
+                f"a day: {'; '.join(order['aDay']) or 'unknown'}",
+                f"days: {days}",
+            ]
+        head = f"{order['reference']} ({order['status']}), {counts}"
+        _entry(screen, head, [*lines, f"why: {order['why']}"])
+
+
+def _show_rules(screen: Console, told: Json) -> None:
+    _heading(screen, "Rules that fire")
+    for one in told["findings"]:
+        facts = [f"{fact['text']} [{fact['resource']}]" for fact in one["facts"]]
+        head = f"{one['indicator']}  {one['rule']}: {one['outcome']}"
+        _entry(screen, head, [*_on(one), *facts])
+    for one in told["broken"]:
+        _entry(screen, f"broken  {one['rule']}", [one["fault"]])
+    if not told["findings"] and not told["broken"]:
+        _line(screen, "None.")
+    if told["silences"]:
+        _heading(screen, "Rules that are silent")
+    for one in told["silences"]:
+        _entry(screen, f"{one['rule']}: {one['outcome']}", [*_on(one), one["why"]])
+
+
+def _on(one: Json) -> list[str]:
+    return [f"on {one['order']}"] if one["order"] else []
+
+
+def _heading(screen: Console, title: str) -> None:
+    screen.print()
+    screen.rule(Text(title), align="left")
+
+
+def _entry(screen: Console, head: str, lines: Iterable[str]) -> None:
+    _line(screen, head, "bold")
+    for line in lines:
+        _line(screen, line, indent=_INDENT)
+
+
+def _line(screen: Console, text: str, style: str = "", indent: str = "") -> None:
+    """Print text of a request as it is: no markup is read, and no word is lost."""
+    told = textwrap.fill(
+        text,
+        screen.width,
+        initial_indent=indent,
+        subsequent_indent=indent or "  ",
+        break_on_hyphens=False,
     )
-
-
-def _daily(use: MedicationUse) -> Iterator[str]:
-    for name in sorted(use.drug.ingredient_names):
-        if amount := daily_mg(use, name):
-            low, high = f"{amount.low:g}", f"{amount.high:g}"
-            yield f"{name} {low if low == high else f'{low}-{high}'} mg"
-
-
-def _show_rules(console: Console, answered: Answered, book: Rulebook, *, silent: bool) -> None:
-    table = Table("Rule", "On", "Outcome", "Because")
-    for finding in answered.evaluation.findings:
-        facts = "; ".join(f"{fact.text} [{fact.resource}]" for fact in finding.facts)
-        told = f"[bold]{finding.indicator}[/] {finding.outcome.name}"
-        table.add_row(finding.rule.id, finding.order.reference, told, facts)
-    for silence in answered.evaluation.silences if silent else ():
-        why = book.by_id[silence.rule].silent.get(silence.outcome, "not shown at this hook")
-        table.add_row(silence.rule, silence.order, f"silent: {silence.outcome}", why)
-    for broken in answered.evaluation.broken:
-        table.add_row(broken.rule, "", "[red]broken[/]", broken.fault)
-    console.print(table)
-    for plan in answered.plans:
-        console.print(f"[bold]Card, {plan.headline.indicator}:[/] {plan.headline.summary}")
-    if not answered.plans:
-        console.print("No card.")
+    screen.print(Text(told, style), soft_wrap=True)

@@ -11,6 +11,8 @@ from service.clients import ClientsError
 from service.engines import DatabaseUrlError
 from service.settings import PREFIX, Settings, SettingsError, read_settings
 
+CONFIGURATION_ERRORS = (ClientsError, DatabaseUrlError, SettingsError, SiteError)
+
 # The tools, by the function that does their work.
 TOOLS: Mapping[str, str] = {
     "check": "service.checking:check_command",
@@ -38,6 +40,13 @@ class Commands(click.Group):
             return super().get_command(ctx, cmd_name)
         module, _, name = TOOLS[cmd_name].partition(":")
         return cast(click.Command, getattr(import_module(module), name))
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; what is wrong with its configuration is one line in all of them."""
+        try:
+            return super().invoke(ctx)
+        except CONFIGURATION_ERRORS as fault:
+            raise click.ClickException(str(fault)) from None
 
 
 @click.group(cls=Commands)
@@ -67,10 +76,7 @@ def serve(
 ) -> None:
     """Start the service."""
     chosen = {"host": host, "port": port, "workers": workers, "threads": threads}
-    try:
-        settings = read_settings(chosen)
-    except SettingsError as error:
-        raise click.ClickException(str(error)) from None
+    settings = read_settings(chosen)
     _check_reach(settings, allow_unauthenticated=allow_unauthenticated)
     _start(settings)
 
@@ -106,8 +112,6 @@ def _start(settings: Settings) -> None:
 
     try:
         server.serve(settings, started)
-    except (ClientsError, DatabaseUrlError, SiteError) as error:
-        raise click.ClickException(str(error)) from None
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {address}: {error.strerror}") from None
 

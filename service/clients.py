@@ -1,5 +1,6 @@
 """The CDS clients that may call, from one TOML file: their keys, tenants and FHIR servers."""
 
+import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,6 +32,17 @@ DEFAULT_ALGORITHMS = frozenset({"ES384", "RS384"})  # those CDS Hooks recommends
 
 # Issuers whose private keys are published: anyone can sign in their name.
 PUBLIC_TEST_ISSUERS = frozenset({"https://sandbox.cds-hooks.org"})
+_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,62}")
+# The validator's words for what a writer of the file does most; it names Python's types.
+_WORDS = {
+    "missing": "is missing",
+    "too_short": "is empty",
+    "string_too_short": "is empty",
+    "tuple_type": "must be a list",
+    "frozen_set_type": "must be a list",
+    "string_type": "must be a text in quotes",
+    "model_type": "must be a table",
+}
 
 
 class ClientsError(ValueError):
@@ -80,6 +92,14 @@ def _algorithm(value: str) -> str:
     return value
 
 
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            "must be 1 to 63 small letters, digits, '.' and '-', a letter or digit first"
+        )
+    return value
+
+
 def _printable(value: str) -> str:
     if not value.isprintable() or value != value.strip():
         raise ValueError("holds blanks at an end, or characters that cannot be printed")
@@ -95,7 +115,7 @@ class TrustedClient(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]  # in logs and metrics
+    name: Annotated[str, AfterValidator(_name)]  # in logs and metrics
     issuer: Text  # "iss"
     jwks_urls: tuple[WebAddress, ...] = ()  # a "jku" must be one; the first when there is none
     jwks_file: Path | None = None  # instead of fetching; relative to the TOML file
@@ -218,7 +238,16 @@ def _key_file_fault(path: Path) -> str | None:
 
 
 def _explain(error: ValidationError, table: Mapping[str, object]) -> str:
-    return "; ".join(_fault(details, table) for details in error.errors())
+    found = error.errors()
+    return "; ".join(_fault(each, table) for each in found if not _follows(each, found))
+
+
+def _follows(fault: ErrorDetails, found: Sequence[ErrorDetails]) -> bool:
+    """Say whether a list is only too short because its entries were refused."""
+    place = fault["loc"]
+    return fault["type"] == "too_short" and any(
+        other["loc"][: len(place)] == place for other in found if other["loc"] != place
+    )
 
 
 def _fault(details: ErrorDetails, table: Mapping[str, object]) -> str:
@@ -229,7 +258,7 @@ def _fault(details: ErrorDetails, table: Mapping[str, object]) -> str:
         known = tables[int(place[1])] if isinstance(tables, list) else {}
         name = known.get("name") if isinstance(known, dict) else None
         place[:2] = [f"client {name!r}" if name else f"client number {int(place[1]) + 1}"]
-    text = details["msg"].removeprefix("Value error, ")
+    text = _WORDS.get(details["type"], details["msg"].removeprefix("Value error, "))
     if details["type"] == "extra_forbidden":
         model = TrustedClient if len(place) > 1 else _File
         text = f"is no key of this file (known: {', '.join(model.model_fields)})"

@@ -11,6 +11,25 @@ from pydantic import ValidationError
 Json = Mapping[str, Any]
 
 _UNKNOWN_NAME = "extra_forbidden"
+_FORM = "is not written as FHIR R4 asks"
+# The validator names its own types; these are the words for who sent the resource.
+_WORDS = {
+    _UNKNOWN_NAME: "FHIR R4 has no such element",
+    "missing": "is missing",
+    "model_field_validation.missing": "is missing",
+    "value_error": _FORM,
+    "string_pattern_mismatch": _FORM,
+    "list_type": "must be a list",
+    "string_type": "must be a string",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "int_parsing": "must be a whole number",
+    "decimal_parsing": "must be a number",
+    "json_invalid": "must be an object",
+    "json_type": "must be an object",
+    "dict_type": "must be an object",
+    "model_type": "must be an object",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +89,4 @@ def _fault(kind: str, place: tuple[str | int, ...], fault: str) -> Fault:
     if fault == _UNKNOWN_NAME:
         names[-1:] = ["*"]
     path = ".".join(map(str, (kind, *place)))
-    return Fault(path, fault.replace("_", " "), ".".join(names))
+    return Fault(path, _WORDS.get(fault, fault.replace("_", " ")), ".".join(names))

@@ -13,6 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 WAIT_SECONDS = 2  # for a connection, a lock, a statement to start
 STATEMENT_SECONDS = 5
+_FORMS = "sqlite:///path/to/file or postgresql://user:password@host/database"
 
 
 class DatabaseUrlError(ValueError):
@@ -24,18 +25,18 @@ def read_url(text: str) -> URL:
     try:
         url = make_url(text)
     except ArgumentError:
-        raise DatabaseUrlError(
-            "The database URL cannot be read. Write sqlite:///path/to/file or "
-            "postgresql://user:password@host/database."
-        ) from None
+        raise DatabaseUrlError(f"The database URL cannot be read. Write {_FORMS}.") from None
     if url.get_backend_name() == "sqlite" and url.database not in (None, "", ":memory:"):
         return url
     if url.get_backend_name() in ("postgresql", "postgres"):
         return url.set(drivername="postgresql+psycopg")
-    raise DatabaseUrlError(
-        f"{url.drivername} without a file or of this kind keeps nothing. Write "
-        "sqlite:///path/to/file or postgresql://user:password@host/database."
-    )
+    raise DatabaseUrlError(f"{_unfit(url)} Write {_FORMS}.")
+
+
+def _unfit(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return "SQLite without a file keeps nothing after the end of the program."
+    return f"Databases of the kind {url.get_backend_name()} are not supported."
 
 
 def open_engine(url: URL, *, durable: bool) -> Engine:
@@ -45,7 +46,12 @@ def open_engine(url: URL, *, durable: bool) -> Engine:
     """
     if url.get_backend_name() == "sqlite":
         return _sqlite(Path(url.database or ""), durable=durable)
-    return _postgresql(url, durable=durable)
+    try:
+        return _postgresql(url, durable=durable)
+    except ImportError:  # the driver is an extra, and without it SQLAlchemy makes no engine
+        raise DatabaseUrlError(
+            "PostgreSQL needs the package: pip install 'back-pain-cds[postgres]'"
+        ) from None
 
 
 def _postgresql(url: URL, *, durable: bool) -> Engine:

@@ -2,7 +2,8 @@
 
 Tolerant where nothing is lost by it, as clients are known to send it: a lone object where
 the array is due, a reason without system or code, a repeat, a card we do not know. An item
-that does not say which card, what was done or when is refused by itself, with its path.
+that does not say which card, what was done or when is refused by itself, with the paths of
+all that is wrong with it.
 """
 
 import re
@@ -22,6 +23,7 @@ _MAX_ISSUES = 50
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
+_NEVER = datetime.min.replace(tzinfo=UTC)  # of an item that is refused
 _SHAPE = 'Send {"feedback": [{"card": …, "outcome": …, "outcomeTimestamp": …}]}.'
 
 Json = Mapping[str, Any]
@@ -29,10 +31,11 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class FeedbackBatch:
-    """One POST: what is to be stored, and what was refused and why."""
+    """One POST: what is to be stored, what was refused and why, of each item everything."""
 
     items: tuple[FeedbackItem, ...] = ()
     refused: tuple[Issue, ...] = ()
+    refused_items: int = 0
 
 
 class _Refused(Exception):
@@ -46,26 +49,27 @@ def read_feedback(body: bytes) -> FeedbackBatch:
     try:
         entries = _entries(body)
     except _Refused as refusal:
-        return FeedbackBatch(refused=(refusal.issue,))
+        return FeedbackBatch(refused=(refusal.issue,), refused_items=1)
     items: list[FeedbackItem] = []
     refused: list[Issue] = []
     for index, entry in enumerate(entries):
-        try:
-            items.append(_item(entry, f"feedback[{index}]"))
-        except _Refused as refusal:
-            refused.append(refusal.issue)
-    return FeedbackBatch(tuple(items), tuple(refused))
+        faults: list[Issue] = []
+        item = _item(entry, f"feedback[{index}]", faults)
+        if item and not faults:
+            items.append(item)
+        refused += faults
+    return FeedbackBatch(tuple(items), tuple(refused), len(entries) - len(items))
 
 
 def feedback_answer(batch: FeedbackBatch) -> tuple[int, dict[str, object]]:
     """Return status and body: 200 when anything was stored, else 400."""
     shown, hidden = batch.refused[:_MAX_ISSUES], batch.refused[_MAX_ISSUES:]
     if hidden:
-        shown += (Issue(f"{len(hidden)} more items were refused."),)
+        shown += (Issue(f"{len(hidden)} more faults were found."),)
     if not batch.items:
         refusal = BadRequest(*shown)
         return refusal.status, operation_outcome(refusal)
-    total = len(batch.items) + len(batch.refused)
+    total = len(batch.items) + batch.refused_items
     stored = {
         "severity": "information",
         "code": "informational",
@@ -90,93 +94,105 @@ def _entries(body: bytes) -> list[Any]:
     return entries
 
 
-def _item(entry: object, path: str) -> FeedbackItem:
+def _item(entry: object, path: str, faults: list[Issue]) -> FeedbackItem | None:
+    """Return the item, and add to ``faults`` all that is wrong with it."""
     if not isinstance(entry, dict):
-        raise _Refused("The item is not an object.", path, _SHAPE)
-    card = _id(entry.get("card"), f"{path}.card", "Send the uuid of the card.")
-    at = _moment(entry.get("outcomeTimestamp"), f"{path}.outcomeTimestamp")
+        faults.append(Issue("The item is not an object.", path, _SHAPE))
+        return None
+    card = _id(entry, "card", path, faults, "Send the uuid of the card.")
+    at = _moment(entry, path, faults)
     match entry.get("outcome"):
         case "accepted":
-            suggestions = _accepted(entry.get("acceptedSuggestions"), path)
+            suggestions = _accepted(entry.get("acceptedSuggestions"), path, faults)
             return FeedbackItem(card=card, outcome="accepted", at=at, suggestions=suggestions)
         case "overridden":
-            return _overridden(_object(entry, "overrideReason", path), card, at, path)
-        case _:
-            raise _Refused(
-                "outcome is neither accepted nor overridden.",
-                f"{path}.outcome",
-                "Send one of the two; a card that was ignored is not reported.",
+            return _overridden(
+                _object(entry, "overrideReason", path, faults), card, at, path, faults
             )
+        case other:
+            text = (
+                "outcome is missing."
+                if other is None
+                else "outcome is neither accepted nor overridden."
+            )
+            remedy = "Send one of the two; a card that was ignored is not reported."
+            faults.append(Issue(text, f"{path}.outcome", remedy))
+            return None
 
 
-def _overridden(reason: Json, card: str, at: datetime, path: str) -> FeedbackItem:
+def _overridden(
+    reason: Json, card: str, at: datetime, path: str, faults: list[Issue]
+) -> FeedbackItem:
     where = f"{path}.overrideReason"
-    coding = _object(reason, "reason", where)
+    coding = _object(reason, "reason", where, faults)
     return FeedbackItem(
         card=card,
         outcome="overridden",
         at=at,
-        reason_system=_optional_id(coding, "system", f"{where}.reason"),
-        reason_code=_optional_id(coding, "code", f"{where}.reason"),
-        comment=_comment(reason, f"{where}.userComment"),
+        reason_system=_optional_id(coding, "system", f"{where}.reason", faults),
+        reason_code=_optional_id(coding, "code", f"{where}.reason", faults),
+        comment=_comment(reason, f"{where}.userComment", faults),
     )
 
 
-def _accepted(suggestions: object, path: str) -> tuple[str, ...]:
+def _accepted(suggestions: object, path: str, faults: list[Issue]) -> tuple[str, ...]:
     where = f"{path}.acceptedSuggestions"
     remedy = 'Send [{"id": …}] with the uuid of each accepted suggestion.'
     if isinstance(suggestions, dict):
         suggestions = [suggestions]
     if not isinstance(suggestions, list) or not suggestions:
-        raise _Refused("An accepted card needs its accepted suggestions.", where, remedy)
+        faults.append(Issue("An accepted card needs its accepted suggestions.", where, remedy))
+        return ()
     return tuple(
-        _id(
-            suggestion.get("id") if isinstance(suggestion, dict) else None,
-            f"{where}[{index}].id",
-            remedy,
-        )
-        for index, suggestion in enumerate(suggestions)
+        _id(one if isinstance(one, dict) else {}, "id", f"{where}[{index}]", faults, remedy)
+        for index, one in enumerate(suggestions)
     )
 
 
-def _object(parent: Json, key: str, path: str) -> Json:
+def _object(parent: Json, key: str, path: str, faults: list[Issue]) -> Json:
     """Return the object under ``key``; an absent one is empty."""
     value = parent.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise _Refused(
-            f"{key} is not an object.", f"{path}.{key}", "Send an object, or leave it out."
-        )
-    return value
+    if isinstance(value, dict):
+        return value
+    if value is not None:
+        text = f"{key} is not an object."
+        faults.append(Issue(text, f"{path}.{key}", "Send an object, or leave it out."))
+    return {}
 
 
-def _optional_id(parent: Json, key: str, path: str) -> str | None:
-    value = parent.get(key)
-    if value in (None, ""):
+def _optional_id(parent: Json, key: str, path: str, faults: list[Issue]) -> str | None:
+    if parent.get(key) in (None, ""):
         return None
-    return _id(value, f"{path}.{key}", "Send a string, or leave it out.")
+    return _id(parent, key, path, faults, "Send a string, or leave it out.")
 
 
-def _id(value: object, path: str, remedy: str) -> str:
+def _id(parent: Json, key: str, path: str, faults: list[Issue], remedy: str) -> str:
+    value = parent.get(key)
     if isinstance(value, str) and 0 < len(value) <= _MAX_ID and value.strip():
         return value.strip()
-    raise _Refused(f"Not a string of 1 to {_MAX_ID} characters.", path, remedy)
+    text = f"{key} is not a string of 1 to {_MAX_ID} characters."
+    told = f"{key} is missing." if value is None else text
+    faults.append(Issue(told, f"{path}.{key}", remedy))
+    return ""
 
 
-def _comment(reason: Json, path: str) -> str | None:
+def _comment(reason: Json, path: str, faults: list[Issue]) -> str | None:
     comment = reason.get("userComment")
     if comment is None or isinstance(comment, str):
         return comment or None
-    raise _Refused("userComment is not a string.", path, "Send a string, or leave it out.")
+    told = Issue("userComment is not a string.", path, "Send a string, or leave it out.")
+    faults.append(told)
+    return None
 
 
-def _moment(value: object, path: str) -> datetime:
+def _moment(entry: Json, path: str, faults: list[Issue]) -> datetime:
+    value = entry.get("outcomeTimestamp")
     if isinstance(value, str) and _RFC_3339.fullmatch(value.strip()):
         try:
             return datetime.fromisoformat(value.strip().upper()).astimezone(UTC)
         except (ValueError, OverflowError):  # no such day; a year outside the calendar
             pass
-    raise _Refused(
-        "The time cannot be read.", path, "Send RFC 3339 in UTC, as 2026-06-30T14:07:31Z."
-    )
+    told = "is missing" if value is None else "is no time that can be read"
+    remedy = "Send RFC 3339 in UTC, as 2026-06-30T14:07:31Z."
+    faults.append(Issue(f"outcomeTimestamp {told}.", f"{path}.outcomeTimestamp", remedy))
+    return _NEVER

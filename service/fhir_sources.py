@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 import requests
 
 from service.fhir import items, objects, reference
+from service.hooks_client import reason
 from service.prefetch_resolution import Source, Unresolved
 from service.replay import ReplayError
 
@@ -67,7 +68,7 @@ class ServerSource:
         except requests.JSONDecodeError:
             raise Unresolved("the FHIR server's answer is not JSON") from None
         except requests.RequestException as fault:
-            raise Unresolved(f"the FHIR server: {type(fault).__name__}") from None
+            raise Unresolved(reason(self._base, fault)) from None
         if response.status_code != HTTPStatus.OK or not isinstance(found, dict):
             raise Unresolved(f"the FHIR server answered with {response.status_code}")
         return found

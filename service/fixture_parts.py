@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from enum import Enum
 from typing import Any
 
 from cards import drug_table
@@ -37,16 +38,47 @@ _QUALIFIERS = (
 )
 _ICD10CM_CODE = re.compile(r"[A-Z]\d[0-9A-Z](?:\.[0-9A-Z]{1,4})?")
 _SNOMED_CODE = re.compile(r"\d{6,18}")
-_CODE = re.compile(r"(cpt|hcpcs|icd10|snomed) (\S+)")
-_AGO = re.compile(r"since (\d{1,4}) (day|week|month|year)s?")
-_SINCE = re.compile(r"since (\d{4}-\d\d-\d\d)")
-_SPAN = re.compile(r"(?:from )?(\d{4}-\d\d-\d\d) to (\d{4}-\d\d-\d\d)")
+_CODES = {
+    "cpt": re.compile(r"\d{4}[0-9A-Z]"),
+    "hcpcs": re.compile(r"[A-Z]\d{4}"),
+    "icd10": _ICD10CM_CODE,
+    "snomed": _SNOMED_CODE,
+}
+_CODE = re.compile(r"(cpt|hcpcs|icd10|snomed) (\S+)", re.IGNORECASE)
+_AGO = re.compile(r"since (\d{1,4}) (day|week|month|year)s?", re.IGNORECASE)
+_SINCE = re.compile(r"since (\d{4}-\d\d-\d\d)", re.IGNORECASE)
+_SPAN = re.compile(r"(?:from )?(\d{4}-\d\d-\d\d) to (\d{4}-\d\d-\d\d)", re.IGNORECASE)
+# What begins like this is meant as a date or a code, and is no name and no instruction.
+_MEANT = re.compile(
+    r"(?:since|from|(?:until|to) \d+|icd\S*|snomed|cpt|hcpcs|loinc|rxnorm|ndc|\d{4}-\d\d)\b",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W\d_]{2}")
+
+_SINCE_FORMS = ('"since 26 weeks"', '"since 2025-09-01"')
+_SPAN_FORMS = ('"2024-06-01 to 2024-09-15"',)
+_CODE_FORMS = ('"icd10 M54.50"', '"snomed 278860009"', '"cpt 72148"', '"hcpcs E0720"')
+_SIG_FORMS = ("how the drug is taken",)
 
 Json = dict[str, Any]
 
 
 class NotUnderstood(ValueError):
     """A part of the description cannot be read; the text says which."""
+
+
+class Kind(Enum):
+    """What is described: the parts that may stand after its name."""
+
+    PROBLEM = (*_SINCE_FORMS, *_CODE_FORMS)
+    CODED = _CODE_FORMS  # a reason, a service
+    TAKEN = (*_SINCE_FORMS, *_SPAN_FORMS, *_SIG_FORMS)
+    ORDER = _SIG_FORMS
+
+    @property
+    def is_drug(self) -> bool:
+        """Say whether it is a drug, known by name, and how it is taken is said in words."""
+        return self in {Kind.TAKEN, Kind.ORDER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +92,56 @@ class Described:
     code: tuple[str, str] | None = None  # system and code
 
 
-def described(text: str, today: date) -> Described:
-    """Take a description apart at its semicolons."""
+def described(text: str, today: date, kind: Kind) -> Described:
+    """Take a description apart at its semicolons; every part of it must be understood."""
     what, *parts = (part.strip() for part in text.split(";"))
-    if not what:
-        raise NotUnderstood(f"{text!r} names nothing")
-    start = end = code = None
-    says: list[str] = []
+    if not what or _MEANT.match(what):
+        raise NotUnderstood(f"{text!r} names nothing: what it is about comes first")
+    if not kind.is_drug and not _WORD.search(what) and not _bare_code(what):
+        raise NotUnderstood(f"{what!r} is neither words nor a code of ICD-10-CM or SNOMED CT")
+    found = Described(what)
     for part in filter(None, parts):
-        if match := _SPAN.fullmatch(part):
-            start, end = _date(match[1]), _date(match[2])
-        elif match := _SINCE.fullmatch(part):
-            start = _date(match[1])
-        elif match := _AGO.fullmatch(part):
-            start = today - timedelta(round(int(match[1]) * (days_in(match[2]) or 0)))
-        elif match := _CODE.fullmatch(part):
-            code = (_SYSTEMS[match[1]], match[2])
-        else:
-            says.append(part)
-    return Described(what, "; ".join(says), start, end, code)
+        found = _with_part(found, part, today, kind)
+    if found.start and found.end and found.end < found.start:
+        raise NotUnderstood(f"{text!r} ends before it begins")
+    return found
+
+
+def _with_part(thing: Described, part: str, today: date, kind: Kind) -> Described:
+    forms = kind.value
+    if (match := _SPAN.fullmatch(part)) and _SPAN_FORMS[0] in forms:
+        return replace(thing, start=_date(match[1]), end=_date(match[2]))
+    if (match := _SINCE.fullmatch(part)) and _SINCE_FORMS[0] in forms:
+        return replace(thing, start=_date(match[1]))
+    if (match := _AGO.fullmatch(part)) and _SINCE_FORMS[0] in forms:
+        return replace(thing, start=_ago(int(match[1]), match[2].lower(), today))
+    if (match := _CODE.fullmatch(part)) and _CODE_FORMS[0] in forms:
+        return replace(thing, code=_code(match[1].lower(), match[2].upper()))
+    if kind.is_drug and not _MEANT.match(part):
+        return replace(thing, says="; ".join(filter(None, (thing.says, part))))
+    raise NotUnderstood(
+        f"{part!r} is not understood after {thing.what!r}; there may stand: " + ", ".join(forms)
+    )
+
+
+def _ago(count: int, unit: str, today: date) -> date:
+    try:
+        return today - timedelta(round(count * (days_in(unit) or 0)))
+    except OverflowError:
+        raise NotUnderstood(f"{count} {unit}s ago is before the calendar") from None
+
+
+def _code(system: str, code: str) -> tuple[str, str]:
+    if not _CODES[system].fullmatch(code):
+        raise NotUnderstood(f"{code!r} is no code of {system}")
+    return _SYSTEMS[system], code
+
+
+def _bare_code(what: str) -> Json | None:
+    """Return the coding of a name that is just a code."""
+    if _ICD10CM_CODE.fullmatch(what.upper()):
+        return _coding(ICD10CM, what.upper())
+    return _coding(SNOMED, what) if _SNOMED_CODE.fullmatch(what) else None
 
 
 def medication(text: str) -> Json:
@@ -95,11 +158,8 @@ def concept(thing: Described) -> Json:
     """Return a problem, a reason or a service: a code if it is one, else the words."""
     if thing.code:
         return {"coding": [_coding(*thing.code)], "text": thing.what}
-    if _ICD10CM_CODE.fullmatch(thing.what):
-        return {"coding": [_coding(ICD10CM, thing.what)]}
-    if _SNOMED_CODE.fullmatch(thing.what):
-        return {"coding": [_coding(SNOMED, thing.what)]}
-    return {"text": thing.what}
+    bare = _bare_code(thing.what)
+    return {"coding": [bare]} if bare else {"text": thing.what}
 
 
 def dosage(sig: str) -> Json:

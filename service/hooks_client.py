@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import orjson
@@ -50,11 +51,40 @@ class Signer:
         return f"Bearer {sign(claims, self.key, self.alg, self.kid, self.jku)}"
 
 
+def service_base(text: str) -> str:
+    """Return the address of a service, up to but without /cds-services.
+
+    Raise `ReplayError` when it is no web address.
+    """
+    base = text.strip().rstrip("/").removesuffix("/cds-services")
+    try:
+        parts = urlsplit(base)
+        usable = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:  # brackets without an address, a port that is no number
+        usable = False
+    if not usable:
+        raise ReplayError(f"{text} is no web address. Write it as http://127.0.0.1:8000.")
+    return base
+
+
+def reason(address: str, fault: requests.RequestException) -> str:
+    """Return why a call failed, for a person who has to do something about it."""
+    match fault:
+        case requests.exceptions.SSLError():
+            return f"The certificate of {address} is not accepted."
+        case requests.Timeout():
+            return f"{address} did not answer within {SECONDS} seconds."
+        case requests.ConnectionError():
+            return f"Nothing answers at {address}: is the service running?"
+        case _:
+            return f"{address} cannot be called ({type(fault).__name__})."
+
+
 class HooksClient:
     """Calls one CDS service provider; threads may share it."""
 
     def __init__(self, base: str, signer: Signer | None = None) -> None:
-        self._root = f"{base.rstrip('/')}/cds-services"
+        self._root = f"{service_base(base)}/cds-services"
         self._signer = signer
         self._own = threading.local()  # a session for each thread: they are not shared safely
         self.services = self._discover()
@@ -75,6 +105,14 @@ class HooksClient:
         address = f"{self._root}/{self.service(hook).id}/feedback"
         return self._exchange("POST", address, {"feedback": list(items)}).status_code
 
+    def said(self, status: int) -> str:
+        """Return a status in words, with what to do about one that asks for a signature."""
+        if status != HTTPStatus.UNAUTHORIZED:
+            return f"status {status}"
+        if self._signer is None:
+            return f"status {status}: sign the calls with --sign-key, --issuer, --kid"
+        return f"status {status}: does the service know this key, --issuer and --kid?"
+
     def _discover(self) -> Mapping[str, Offered]:
         reply = self._json("GET", self._root)
         match reply.body:
@@ -82,7 +120,7 @@ class HooksClient:
                 offered = [_offered(one) for one in reversed(services)]
                 return {one.hook: one for one in offered if one.id}
             case _:
-                told = f"not a CDS Hooks discovery answer (status {reply.status})"
+                told = f"not a CDS Hooks discovery answer ({self.said(reply.status)})"
                 raise ReplayError(f"{self._root}: {told}")
 
     def _json(self, method: str, address: str, body: Json | None = None) -> Reply:
@@ -90,7 +128,8 @@ class HooksClient:
         try:
             answer: Any = response.json()
         except requests.JSONDecodeError:
-            raise ReplayError(f"{address}: the answer is not JSON") from None
+            told = f"the answer is not JSON ({self.said(response.status_code)})"
+            raise ReplayError(f"{address}: {told}") from None
         return Reply(response.status_code, answer)
 
     def _exchange(self, method: str, address: str, body: Json | None) -> requests.Response:
@@ -108,7 +147,7 @@ class HooksClient:
                 allow_redirects=False,
             )
         except requests.RequestException as fault:
-            raise ReplayError(f"{address}: {type(fault).__name__}") from None
+            raise ReplayError(reason(address, fault)) from None
 
     def _session(self) -> requests.Session:
         if not hasattr(self._own, "session"):

@@ -9,14 +9,17 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import click
+from click.core import ParameterSource
 
 from service.catalogue import HOOKS, PREFETCH
+from service.command_output import write_file
 from service.demo.stories import resources, stories
 from service.envelope import AS_OF
 from service.fhir import day, first_object
 from service.fhir_sources import ResourceSource
 from service.fixture_parts import (
     Described,
+    Kind,
     NotUnderstood,
     concept,
     condition,
@@ -56,6 +59,7 @@ class Options:
     hook: str
     as_of: datetime | None
     out: Path | None
+    force: bool
 
 
 @click.command("new-fixture")
@@ -82,7 +86,11 @@ class Options:
 @click.option("--order", multiple=True, help='A draft: "oxycodone 5 mg tablet".')
 @click.option("--service", multiple=True, help='A draft: "lumbar spine MRI; cpt 72148".')
 @click.option("--sig", help="How the ordered drugs are taken, unless their --order says it.")
-@click.option("--days", type=click.FloatRange(0, 1000), help="How long the ordered drugs last.")
+@click.option(
+    "--days",
+    type=click.FloatRange(0, 1000, min_open=True),
+    help="How long the ordered drugs last.",
+)
 @click.option("--reason", multiple=True, help="Why it is ordered: a code, or words.")
 @click.option(
     "--setting",
@@ -94,15 +102,18 @@ class Options:
 )
 @click.option("--as-of", type=click.DateTime(["%Y-%m-%d"]), help="The day of the evaluation.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="*.request.json")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
 def new_fixture_command(**given: Any) -> None:
     """Write a request about a known or a new patient, ready for replay.
 
     A description is what it is about, then parts after semicolons: "since 26 weeks", "since
     2025-09-01", "2025-01-10 to 2025-04-01", "icd10 M54.50", "snomed ...", "cpt ...", and for
-    drugs how they are taken. The day of the evaluation is that of the known patient's visit,
-    or today.
+    drugs how they are taken. A part that is none of these is refused. The day of the
+    evaluation is that of the known patient's visit, or today.
     """
     options = Options(**given)
+    for fault in _useless(options):
+        raise click.UsageError(fault)
     try:
         request, drugs = _request(options)
     except NotUnderstood as fault:
@@ -113,9 +124,30 @@ def new_fixture_command(**given: Any) -> None:
         click.echo(f"Note: {doubt}.", err=True)
     text = json.dumps(request, indent=2, ensure_ascii=False) + "\n"
     if options.out:
-        options.out.write_text(text, "utf-8")
+        write_file(options.out, text)
     else:
         click.echo(text, nl=False)
+
+
+def _useless(options: Options) -> Iterator[str]:
+    """Yield why the request cannot be made as it was told: options that would do nothing."""
+    context = click.get_current_context()
+
+    def said(*names: str) -> list[str]:
+        default = ParameterSource.DEFAULT
+        given = [name for name in names if context.get_parameter_source(name) is not default]
+        return [f"--{name}" for name in given]
+
+    if options.patient is not None and (idle := said("age", "sex", "visit")):
+        yield f"{', '.join(idle)}: only of a new patient; --patient has their own."
+    if options.hook == "patient-view":
+        about_orders = ["order", "service", "sig", "days", "setting"]
+        if idle := said(*about_orders, *(["reason"] if options.patient else [])):
+            yield f"{', '.join(idle)}: at patient-view nothing is ordered."
+    elif not options.order and (idle := said("sig", "days", "setting")):
+        yield f"{', '.join(idle)}: of ordered drugs; there is no --order."
+    if options.out and options.out.exists() and not options.force:
+        yield f"{options.out} is there already; --force writes over it."
 
 
 def _request(options: Options) -> tuple[Json, list[Described]]:
@@ -125,8 +157,8 @@ def _request(options: Options) -> tuple[Json, list[Described]]:
     chart = chart or list(_new_patient(options, today))
     patient = next(one["id"] for one in chart if one["resourceType"] == "Patient")
     described_drugs = [
-        described(text, today)
-        for text in (*options.medication, *options.failed, *_drug_orders(options))
+        *(described(text, today, Kind.TAKEN) for text in options.medication + options.failed),
+        *(described(text, today, Kind.ORDER) for text in _drug_orders(options)),
     ]
     chart += _additions(options, patient, today)
     context = _context(options, chart, patient, today)
@@ -168,7 +200,9 @@ def _today(options: Options, chart: list[Json]) -> date:
 
 def _new_patient(options: Options, today: date) -> Iterator[Json]:
     # Born on 1 January: the age is the one that was asked for on any day of the year.
-    born = {"birthDate": f"{today.year - options.age:04}-01-01"} if options.age else {}
+    born = (
+        {"birthDate": f"{today.year - options.age:04}-01-01"} if options.age is not None else {}
+    )
     yield {"resourceType": "Patient", "id": PATIENT, "gender": options.sex, **born}
     yield {
         "resourceType": "Encounter",
@@ -182,9 +216,9 @@ def _new_patient(options: Options, today: date) -> Iterator[Json]:
 
 
 def _additions(options: Options, patient: str, today: date) -> list[Json]:
-    problems = [described(text, today) for text in options.problem]
-    taken = [described(text, today) for text in options.medication]
-    failed = [described(text, today) for text in options.failed]
+    problems = [described(text, today, Kind.PROBLEM) for text in options.problem]
+    taken = [described(text, today, Kind.TAKEN) for text in options.medication]
+    failed = [described(text, today, Kind.TAKEN) for text in options.failed]
     return [
         *(condition(one, n, patient) for n, one in enumerate(problems, 1)),
         *(statement(one, n, patient, failed=False) for n, one in enumerate(taken, 1)),
@@ -215,11 +249,11 @@ def _context(options: Options, chart: list[Json], patient: str, today: date) -> 
 def _orders(options: Options, today: date) -> Iterator[Json]:
     reasons = _reasons(options, today)
     for text in _drug_orders(options):
-        thing = described(text, today)
+        thing = described(text, today, Kind.ORDER)
         order = drug_order(thing, days=options.days, setting=options.setting, today=today)
         yield order | reasons
     for text in options.service:
-        yield service_order(described(text, today), today) | reasons
+        yield service_order(described(text, today, Kind.CODED), today) | reasons
 
 
 def _drug_orders(options: Options) -> list[str]:
@@ -229,5 +263,5 @@ def _drug_orders(options: Options) -> list[str]:
 
 
 def _reasons(options: Options, today: date) -> Json:
-    reasons = [concept(described(text, today)) for text in options.reason]
+    reasons = [concept(described(text, today, Kind.CODED)) for text in options.reason]
     return {"reasonCode": reasons} if reasons else {}

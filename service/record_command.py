@@ -8,7 +8,9 @@ import click
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from service.deidentification import CHOICES, DEFAULT, Privacy, chosen
+from service.hooks_client import service_base
 from service.recorder import Recorder
+from service.replay import ReplayError
 
 
 class _Quiet(WSGIRequestHandler):
@@ -25,12 +27,21 @@ def _removed(_: click.Context, __: click.Parameter, value: str) -> frozenset[str
         raise click.BadParameter(f"{fault}; the choices are {', '.join(CHOICES)}.") from None
 
 
+def _behind(_: click.Context, __: click.Parameter, value: str) -> str:
+    try:
+        return service_base(value)
+    except ReplayError as fault:
+        raise click.BadParameter(str(fault)) from None
+
+
 @click.command("record")
 @click.option("--listen", type=click.IntRange(0, 65535), required=True, metavar="PORT")
 @click.option(
     "--host", default="127.0.0.1", show_default=True, help="Others can call if this is not it."
 )
-@click.option("--to", "target", required=True, metavar="URL", help="The service behind.")
+@click.option(
+    "--to", "target", required=True, metavar="URL", callback=_behind, help="The service behind."
+)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path))
 @click.option(
     "--remove",

@@ -15,6 +15,7 @@ from werkzeug.wrappers import Request, Response
 
 from service.deidentification import Privacy, deidentified
 from service.envelope import AS_OF
+from service.hooks_client import reason
 from service.replay import REQUEST, Reply, keep
 
 SECONDS = 60  # to wait for the service behind
@@ -49,8 +50,8 @@ class Recorder:
         try:
             answer = self._forwarded(request, body)
         except requests.RequestException as fault:
-            told = f"The service behind cannot be reached: {type(fault).__name__}\n"
-            return Response(told, HTTPStatus.BAD_GATEWAY)(environ, start_response)
+            told = reason(self.target, fault)
+            return Response(f"{told}\n", HTTPStatus.BAD_GATEWAY)(environ, start_response)
         if request.method == "POST":
             self._record(request.path, body, answer)
         headers = _passed(answer.headers)

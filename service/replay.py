@@ -48,6 +48,7 @@ class Outcome:
     reply: Reply | None = None
     remarks: tuple[str, ...] = ()  # what a reader of the outcome should know
     invalid: tuple[str, ...] = ()  # what is not valid CDS Hooks or FHIR, if that was asked
+    resolved: bool = False  # its prefetch was looked up for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Prepared:
 
     request: Json
     remarks: tuple[str, ...] = ()
+    resolved: bool = False  # it came without prefetch, and got some
 
 
 Send = Callable[[Json], Reply]
@@ -101,6 +103,7 @@ def replay(
         sent=ready.request,
         reply=actual,
         remarks=ready.remarks,
+        resolved=ready.resolved,
     )
     return _compared(outcome, actual, update=update)
 
@@ -175,7 +178,8 @@ def junit(outcomes: Sequence[Outcome]) -> str:
         time=f"{sum(o.seconds for o in outcomes):.3f}",
     )
     for outcome in outcomes:
-        folder, name = outcome.path.parent.name, outcome.path.name.removesuffix(REQUEST)
+        folder = outcome.path.resolve().parent.name  # of "x.request.json" too
+        name = outcome.path.name.removesuffix(REQUEST)
         case = ET.SubElement(
             suite, "testcase", classname=folder, name=name, time=f"{outcome.seconds:.3f}"
         )

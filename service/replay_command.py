@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rich.markup import escape
 from rich.progress import track
 from rich.syntax import Syntax
 
+from service.command_output import console, write_file
 from service.fhir_sources import source
 from service.hook_conformance import answer_faults, request_faults
 from service.hooks_client import HooksClient, Signer
@@ -111,7 +113,7 @@ _FOUND = click.Path(exists=True, path_type=Path)
     "It does not change the exit status.",
 )
 @click.option("--update", is_flag=True, help="Keep the answers as the expected ones.")
-@click.option("--junit", type=click.Path(path_type=Path), help="Write JUnit XML.")
+@click.option("--junit", type=_FILE, help="Write JUnit XML.")
 @click.option("--html", type=_FILE, help="Write a report, one HTML file with all in it.")
 @click.option("--quiet", is_flag=True, help="Name only what is not the same.")
 def replay_command(**given: Any) -> None:
@@ -129,11 +131,13 @@ def replay_command(**given: Any) -> None:
     except ReplayError as fault:
         raise click.ClickException(str(fault)) from None
     _show(outcomes, quiet=options.quiet)
+    if options.patients:
+        click.echo(_needed(outcomes))
     if options.junit:
-        options.junit.write_text(junit(outcomes), "utf-8")
+        write_file(options.junit, junit(outcomes))
     if options.html:
         now = datetime.now().astimezone()
-        options.html.write_text(page(outcomes, target.name, now), "utf-8")
+        write_file(options.html, page(outcomes, target.name, now))
     if not outcomes or any(outcome.verdict not in GOOD for outcome in outcomes):
         raise SystemExit(1)
 
@@ -193,10 +197,19 @@ def _replayed(found: Sequence[Path], target: Target, options: Options) -> list[O
             outcome = replace(outcome, invalid=tuple(_invalid(outcome)))
         if options.feedback and target.client:
             outcome = with_feedback(outcome, target.client, options.feedback)
-        return outcome
+        return _advised(outcome, target.client)
 
     with ThreadPoolExecutor(options.jobs) as threads:
         return list(_watched(threads.map(one, found), len(found)))
+
+
+def _advised(outcome: Outcome, client: HooksClient | None) -> Outcome:
+    """Say what to do about an answer that only lacks a signature."""
+    refused = outcome.reply and outcome.reply.status == HTTPStatus.UNAUTHORIZED
+    if not refused or client is None or outcome.verdict is Verdict.SAME:
+        return outcome
+    advice = client.said(HTTPStatus.UNAUTHORIZED)
+    return replace(outcome, remarks=(*outcome.remarks, advice))
 
 
 def _preparation(target: Target, patients: str | None) -> Prepare:
@@ -206,21 +219,22 @@ def _preparation(target: Target, patients: str | None) -> Prepare:
 
     def prepare(request: Json) -> Prepared:
         templates = target.templates(str(request.get("hook")))
-        return Prepared(*prefetched(request, templates, place))
+        ready, remarks = prefetched(request, templates, place)
+        return Prepared(ready, remarks, resolved=ready is not request)
 
     return prepare
 
 
 def _watched(outcomes: Iterable[Outcome], total: int) -> Iterable[Outcome]:
     """Show how far it is, to people only: what is written into a file stays as it was."""
-    console = Console(stderr=True)
+    screen = Console(stderr=True)
     return track(
         outcomes,
         "Replaying",
         total=total,
-        console=console,
+        console=screen,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not screen.is_terminal,
     )
 
 
@@ -231,20 +245,39 @@ def _invalid(outcome: Outcome) -> Iterable[str]:
 
 
 def _show(outcomes: Sequence[Outcome], *, quiet: bool) -> None:
-    console = Console()
+    screen = console()
     for outcome in outcomes:
         told = bool(outcome.remarks or outcome.invalid)
-        if quiet and outcome.verdict is Verdict.SAME and not told:
-            continue
-        name = f"{outcome.path.parent.name}/{outcome.path.name}"
-        cards = escape(", ".join(outcome.cards)) or "no cards"
-        console.print(f"{MARKS[outcome.verdict]}  {name}  [dim]{cards}[/]", soft_wrap=True)
-        for line in (*outcome.remarks, *outcome.invalid):
-            console.print(f"    [yellow]{escape(line)}[/]", soft_wrap=True)
-        if outcome.difference:
-            console.print(Syntax(outcome.difference, "diff", background_color="default"))
+        if not quiet or outcome.verdict is not Verdict.SAME or told:
+            _show_one(screen, outcome)
     counts = {v: sum(o.verdict is v for o in outcomes) for v in Verdict}
     told_counts = ", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count)
-    console.print(f"{len(outcomes)} replayed: {told_counts or 'nothing found'}")
+    click.echo(f"{len(outcomes)} replayed: {told_counts or 'nothing found'}")
     if invalid := sum(bool(outcome.invalid) for outcome in outcomes):
-        console.print(f"{invalid} with something that is not valid CDS Hooks or FHIR R4")
+        click.echo(f"{invalid} with something that is not valid CDS Hooks or FHIR R4")
+
+
+def _show_one(screen: Console, outcome: Outcome) -> None:
+    cards = ", ".join(outcome.cards) or "no cards"
+    name = escape(_named(outcome.path))
+    screen.print(f"{MARKS[outcome.verdict]}  {name}  [dim]{escape(cards)}[/]", soft_wrap=True)
+    for line in (*outcome.remarks, *outcome.invalid):
+        screen.print(f"    [yellow]{escape(line)}[/]", soft_wrap=True)
+    if outcome.difference and screen.is_terminal:
+        text = Syntax(outcome.difference, "diff", background_color="default", word_wrap=True)
+        screen.print(text)
+    elif outcome.difference:
+        click.echo(outcome.difference)  # whole: a log has no width
+
+
+def _named(path: Path) -> str:
+    """Return the path from where the command was called, if the file is below it."""
+    whole, here = path.resolve(), Path.cwd()
+    return str(whole.relative_to(here) if whole.is_relative_to(here) else path)
+
+
+def _needed(outcomes: Sequence[Outcome]) -> str:
+    count = sum(outcome.resolved for outcome in outcomes)
+    if count == 0:
+        return "No request needed --patients: all bring prefetch"
+    return f"{count} request{'s' if count > 1 else ''} needed --patients"

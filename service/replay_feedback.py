@@ -24,7 +24,7 @@ def with_feedback(outcome: Outcome, client: HooksClient, choice: Choice) -> Outc
     except ReplayError as fault:
         return _failed(outcome, str(fault))
     if status >= HTTPStatus.MULTIPLE_CHOICES:
-        return _failed(outcome, f"feedback was answered with status {status}")
+        return _failed(outcome, f"feedback was answered with {client.said(status)}")
     told = f"feedback on {len(items)} of {len(cards)} cards: {choice}"
     return replace(outcome, remarks=(*outcome.remarks, told))
 

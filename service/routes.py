@@ -185,7 +185,7 @@ def _admit(shell: Shell, call: Call) -> Client:
 def _count_feedback(metrics: Metrics, batch: FeedbackBatch) -> None:
     for outcome in ("accepted", "overridden"):
         metrics.count_feedback(outcome, sum(item.outcome == outcome for item in batch.items))
-    metrics.count_feedback("refused", len(batch.refused))
+    metrics.count_feedback("refused", batch.refused_items)
 
 
 def _shell() -> Shell:

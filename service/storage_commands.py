@@ -7,16 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TextIO
 
 import click
-from rich.console import Console
 
 from service import migrations
-from service.engines import DatabaseUrlError
+from service.command_output import console
 from service.feedback_report import Report, as_csv, as_json, build_report
 from service.feedback_views import chart, tables
 from service.settings import DATABASE_URL, RETENTION_DAYS
 from service.store import StorageUnavailable, Store
-
-PLAIN_WIDTH = 140  # characters of a table that goes to a file or a pipe
 
 _database = click.option(
     "--database",
@@ -117,16 +114,12 @@ def _write(counted: Report, form: str, output: TextIO) -> None:
         case "svg":
             output.write(chart(counted))
         case _:
-            width = None if output.isatty() else PLAIN_WIDTH
-            Console(file=output, width=width).print(tables(counted))
+            console(output).print(tables(counted))
 
 
 @contextmanager
 def _opened(url: str) -> Iterator[Store]:
-    try:
-        store = Store(url)
-    except DatabaseUrlError as error:
-        raise click.ClickException(str(error)) from None
+    store = Store(url)
     try:
         yield store
     except StorageUnavailable as error:

@@ -23,6 +23,7 @@ HOMES: Mapping[str, frozenset[str]] = {
         {
             "service/checking.py",
             "service/cli.py",
+            "service/command_output.py",
             "service/demo/command.py",
             "service/docs_command.py",
             "service/new_fixture_command.py",
@@ -92,10 +93,10 @@ HOMES: Mapping[str, frozenset[str]] = {
     "rich": frozenset(
         {
             "service/checking.py",
+            "service/command_output.py",
             "service/feedback_views.py",
             "service/replay_command.py",
             "service/rules_command.py",
-            "service/storage_commands.py",
         }
     ),
     "sqlalchemy": frozenset(

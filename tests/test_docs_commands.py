@@ -12,6 +12,7 @@ from service.cli import main
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs/testing.md").read_text("utf-8")
 COMMANDS = re.findall(r"^back-pain-cds (.+)$", PAGE, re.MULTILINE)
+TOOLS = ("check", "new-fixture", "record", "replay", "rules")
 
 
 def taken(line: str) -> click.Context:
@@ -30,17 +31,15 @@ def test_a_command_of_the_page_is_taken(line: str, monkeypatch: pytest.MonkeyPat
     assert taken(line).params
 
 
-def test_the_page_shows_all_three_tools() -> None:
-    assert {line.split()[0] for line in COMMANDS} == {
-        *("check", "new-fixture", "record", "replay")
-    }
+def test_the_page_shows_every_tool_of_testers() -> None:
+    assert {line.split()[0] for line in COMMANDS} == set(TOOLS)
 
 
 def test_the_page_names_only_options_that_exist() -> None:
     with main.make_context("back-pain-cds", ["replay"]) as context:
         known = {
             option
-            for each in ("new-fixture", "record", "replay")
+            for each in TOOLS
             if (command := main.get_command(context, each)) is not None
             for parameter in command.params
             for option in (*parameter.opts, *parameter.secondary_opts)

@@ -195,6 +195,30 @@ def test_an_item_is_refused_with_its_path(sent: object, path: str) -> None:
     assert batch.refused[0].remedy != ""
 
 
+def test_every_fault_of_an_item_is_named_at_once() -> None:
+    batch = read(
+        {"card": "", "outcome": "foo"}, overridden({"reason": 1, "userComment": 2}), {}
+    )
+
+    assert [(issue.path, issue.text) for issue in batch.refused] == [
+        ("feedback[0].card", "card is not a string of 1 to 255 characters."),
+        ("feedback[0].outcomeTimestamp", "outcomeTimestamp is missing."),
+        ("feedback[0].outcome", "outcome is neither accepted nor overridden."),
+        ("feedback[1].overrideReason.reason", "reason is not an object."),
+        ("feedback[1].overrideReason.userComment", "userComment is not a string."),
+        ("feedback[2].card", "card is missing."),
+        ("feedback[2].outcomeTimestamp", "outcomeTimestamp is missing."),
+        ("feedback[2].outcome", "outcome is missing."),
+    ]
+    assert batch.refused_items == 3
+
+
+def test_an_item_with_several_faults_counts_once() -> None:
+    _, body = feedback_answer(read(accepted(), {"outcome": "foo"}))
+
+    assert _issues(body)[0]["details"]["text"] == "1 of 2 items were stored."
+
+
 def test_good_items_are_kept_beside_bad_ones() -> None:
     batch = read(accepted(), 7, overridden(), accepted(card=None), accepted())
 
@@ -285,13 +309,14 @@ def test_a_batch_without_a_good_item_is_400() -> None:
 
 
 def test_an_answer_about_many_refusals_stays_short() -> None:
-    batch = FeedbackBatch((ACCEPTED,), tuple(Issue("no", f"feedback[{n}]") for n in range(70)))
+    refused = tuple(Issue("no", f"feedback[{n}]") for n in range(70))
+    batch = FeedbackBatch((ACCEPTED,), refused, refused_items=70)
 
     issues = _issues(feedback_answer(batch)[1])
 
     assert len(issues) == 52
     assert issues[0]["details"]["text"] == "1 of 71 items were stored."
-    assert issues[-1]["details"]["text"] == "20 more items were refused."
+    assert issues[-1]["details"]["text"] == "20 more faults were found."
 
 
 def test_no_answer_and_no_repr_quotes_the_client() -> None:

@@ -60,7 +60,7 @@ def test_a_good_answer_has_no_fault() -> None:
         ),
         (
             lambda r: r["prefetch"]["conditions"]["entry"][1]["resource"].pop("subject"),
-            "prefetch.conditions.entry[1] Condition.subject: missing",
+            "prefetch.conditions.entry[1] Condition.subject: is missing",
         ),
     ],
 )
@@ -108,7 +108,7 @@ def test_a_proposed_resource_is_read_as_fhir() -> None:
     document["cards"][0]["suggestions"][0]["actions"] = [action]
 
     assert list(answer_faults(200, document)) == [
-        "cards[0].suggestions[0] Condition.subject: missing"
+        "cards[0].suggestions[0] Condition.subject: is missing"
     ]
 
 

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from service.cli import main
-from service.fixture_parts import Described, NotUnderstood, described, dosage, medication
+from service.fixture_parts import Described, Kind, NotUnderstood, described, dosage, medication
 from service.hook_conformance import request_faults
 from service.replay import Reply, Verdict, keep, replay
 from tests.vignettes import findings
@@ -110,6 +110,20 @@ def test_the_file_can_be_replayed(tmp_path: Path) -> None:
         (["--patient", "nobody", *OXYCODONE], "neither a Bundle nor one of"),
         (["--problem", "; since 2 weeks", *OXYCODONE], "names nothing"),
         (["--problem", "M54.50; since 2026-13-01", *OXYCODONE], "no date"),
+        (["--problem", "M54.5; since yesterday", *OXYCODONE], "'since yesterday' is not under"),
+        (["--problem", "low back pain; icd9 724.2", *OXYCODONE], 'may stand: "since 26 weeks"'),
+        (["--problem", "since 3 years", *OXYCODONE], "'since 3 years' names nothing"),
+        (["--problem", "sciatica; snomed abc", *OXYCODONE], "'ABC' is no code of snomed"),
+        (["--problem", "724.2", *OXYCODONE], "'724.2' is neither words nor a code"),
+        (["--problem", "M54.5; mild", *OXYCODONE], "'mild' is not understood after 'M54.5'"),
+        (["--problem", "M54.5; 2024-01-01 to 2024-02-01", *OXYCODONE], "is not understood"),
+        (["--problem", "M54.5; since 9999 years", *OXYCODONE], "before the calendar"),
+        (["--reason", "M54.5; since 2 days", *OXYCODONE], 'there may stand: "icd10 M54.50"'),
+        (["--order", "naproxen; since yesterday"], "there may stand: how the drug is taken"),
+        (["--medication", "naproxen; until 2025-02-01", *OXYCODONE], "is not understood after"),
+        (["--order", "naproxen; icd10 M54.5"], "'icd10 M54.5' is not understood"),
+        (["--failed", "naproxen; 2025-02-01 to 2025-01-01", *OXYCODONE], "ends before it"),
+        (["--service", "lumbar MRI; once"], "'once' is not understood after 'lumbar MRI'"),
     ],
 )
 def test_what_is_not_understood_is_told(arguments: list[str], told: str) -> None:
@@ -117,6 +131,50 @@ def test_what_is_not_understood_is_told(arguments: list[str], told: str) -> None
 
     assert result.exit_code == 2
     assert told in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["--patient", "vignette-000", "--age", "3", *OXYCODONE],
+            "--age: only of a new patient",
+        ),
+        (
+            ["--patient", "vignette-000", "--sex", "male", "--visit", "EMER"],
+            "--sex, --visit: only",
+        ),
+        (["--hook", "patient-view", *OXYCODONE], "--order, --sig: at patient-view nothing"),
+        (
+            ["--hook", "patient-view", "--patient", "vignette-000", "--reason", "M54.5"],
+            "--reason",
+        ),
+        (["--service", "lumbar MRI", "--days", "5"], "--days: of ordered drugs; there is no"),
+        (["--days", "0", *OXYCODONE], "'--days': 0"),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(arguments: list[str], told: str) -> None:
+    result = run(*arguments)
+
+    assert result.exit_code == 2
+    assert told in " ".join(result.output.split())
+
+
+def test_a_file_that_is_there_is_not_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "new folder/one.request.json"
+    made_it, refused = (run(*OXYCODONE, "--out", str(path)) for _ in range(2))
+    path.write_text("mine", "utf-8")
+    forced = run(*OXYCODONE, "--out", str(path), "--force")
+
+    assert (made_it.exit_code, refused.exit_code, forced.exit_code) == (0, 2, 0)
+    assert "--force writes over it" in " ".join(refused.output.split())
+    assert path.read_text("utf-8") != "mine"
+
+
+def test_a_newborn_has_an_age() -> None:
+    request = made("--age", "0", "--as-of", "2026-03-02", *OXYCODONE)
+
+    assert request["prefetch"]["patient"]["birthDate"] == "2026-01-01"
 
 
 @pytest.mark.parametrize(
@@ -131,28 +189,36 @@ def test_what_the_service_will_not_understand_is_noted(order: str, note: str) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "thing"),
+    ("text", "kind", "thing"),
     [
-        ("M54.50", Described("M54.50")),
-        ("M54.50; since 26 weeks", Described("M54.50", start=date(2025, 9, 1))),
+        ("M54.50", Kind.CODED, Described("M54.50")),
         (
-            "naproxen; 1 tablet bid; from 2025-01-01 to 2025-02-01",
-            Described("naproxen", "1 tablet bid", date(2025, 1, 1), date(2025, 2, 1)),
+            "M54.50; Since 26 weeks",
+            Kind.PROBLEM,
+            Described("M54.50", start=date(2025, 9, 1)),
+        ),
+        (
+            "naproxen; 1 tablet bid; from 2025-01-01 to 2025-02-01; with food",
+            Kind.TAKEN,
+            Described(
+                "naproxen", "1 tablet bid; with food", date(2025, 1, 1), date(2025, 2, 1)
+            ),
         ),
         (
             "MRI; cpt 72148",
+            Kind.CODED,
             Described("MRI", code=("http://www.ama-assn.org/go/cpt", "72148")),
         ),
     ],
 )
-def test_a_description_is_taken_apart(text: str, thing: Described) -> None:
-    assert described(text, TODAY) == thing
+def test_a_description_is_taken_apart(text: str, kind: Kind, thing: Described) -> None:
+    assert described(text, TODAY, kind) == thing
 
 
 @pytest.mark.parametrize("text", ["", " ; since 2 weeks"])
 def test_a_description_of_nothing_is_refused(text: str) -> None:
     with pytest.raises(NotUnderstood):
-        described(text, TODAY)
+        described(text, TODAY, Kind.PROBLEM)
 
 
 @pytest.mark.parametrize(

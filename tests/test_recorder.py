@@ -191,6 +191,15 @@ def test_a_service_that_is_away_is_a_bad_gateway(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("target", ["nonsense", "127.0.0.1:8000", "ftp://127.0.0.1"])
+def test_a_service_behind_without_an_address_is_refused(tmp_path: Path, target: str) -> None:
+    command = ["record", "--listen", "0", "--to", target, "--out", str(tmp_path)]
+    result = CliRunner().invoke(main, command)
+
+    assert result.exit_code == 2
+    assert f"{target} is no web address" in " ".join(result.output.split())
+
+
 def test_a_birth_date_is_moved() -> None:
     person = deidentified(PERSON, Privacy(birth_date_days=-10))
 
@@ -258,3 +267,99 @@ def test_a_choice_that_is_none_is_refused(tmp_path: Path) -> None:
 
     assert result.exit_code == 2
     assert "the choices are name, identifier" in " ".join(result.output.split())
+
+
+SERVER = "https://ehr.hospital.example.org/fhir"
+LEAKY: dict[str, Any] = {
+    "resourceType": "Bundle",
+    "type": "searchset",
+    "link": [
+        {"relation": "self", "url": f"{SERVER}/Condition?patient=mrn123"},
+        {"relation": "next", "url": f"{SERVER}?page=2&patient=mrn123"},
+    ],
+    "entry": [
+        {
+            "fullUrl": f"{SERVER}/Condition/c1",
+            "resource": {
+                "resourceType": "Condition",
+                "id": "c1",
+                "meta": {"source": f"{SERVER}#mrn123", "versionId": "2"},
+                "contained": [{"resourceType": "Practitioner", "id": "doc"}],
+                "code": {"coding": [{"code": "M54.50", "display": "Low back pain"}]},
+                "subject": {"reference": f"{SERVER}/Patient/mrn123/_history/4"},
+                "asserter": {"display": "Dr Smith"},
+                "recorder": {"reference": "#doc", "display": "Dr Smith"},
+                "evidence": [{"detail": [{"reference": "#doc", "display": "Dr Smith"}]}],
+                "encounter": {"reference": "Encounter/mrn1234", "display": "Visit of mrn123."},
+            },
+        }
+    ],
+}
+EVERYTHING = Privacy(frozenset({"patientId", "fhirServer", "name", "identifier"}))
+
+
+def test_nothing_of_the_server_the_patient_and_the_doctors_stays_in_a_bundle() -> None:
+    found = deidentified(LEAKY, EVERYTHING, "mrn123")
+    (entry,) = found["entry"]
+    resource = entry["resource"]
+
+    assert [w for w in ("hospital", "mrn123 ", "mrn123.", "Smith") if w in str(found)] == []
+    assert entry["fullUrl"] == "Condition/c1"
+    assert resource["meta"] == {"versionId": "2"}
+    assert resource["subject"] == {"reference": "Patient/patient/_history/4"}
+    assert resource["asserter"] == {}
+    assert resource["recorder"] == {"reference": "#doc"}
+    assert resource["evidence"] == [{"detail": [{"reference": "#doc"}]}]
+    assert resource["encounter"] == {
+        "reference": "Encounter/mrn1234",  # of something else
+        "display": "Visit of patient.",
+    }
+    assert resource["code"] == {"coding": [{"code": "M54.50", "display": "Low back pain"}]}
+
+
+def test_that_there_was_a_next_page_stays_known() -> None:
+    found = deidentified(LEAKY, EVERYTHING, "mrn123")
+
+    assert found["link"] == [{"relation": "next", "url": "urn:removed"}]
+    assert "link" not in deidentified({**LEAKY, "link": LEAKY["link"][:1]}, EVERYTHING)
+
+
+def test_what_refers_to_no_person_keeps_its_display() -> None:
+    order = {
+        "medicationReference": {"reference": "#m", "display": "oxycodone 5 mg"},
+        "performerType": {"coding": [{"code": "x", "display": "Nurse"}]},
+        "performer": [{"function": {"coding": [{"system": "s", "display": "Nurse"}]}}],
+    }
+
+    assert deidentified(order, EVERYTHING) == order
+
+
+def test_a_short_id_is_replaced_only_where_it_is_the_patients() -> None:
+    call = {
+        "context": {"patientId": "5"},
+        "patient": {"resourceType": "Patient", "id": "5"},
+        "order": {
+            "id": "5",
+            "subject": {"reference": "Patient/5"},
+            "dosage": {"text": "5 tablets", "code": "5"},
+            "asked": "Condition?patient=5&code=5",
+        },
+    }
+    order = {
+        "id": "5",
+        "subject": {"reference": "Patient/patient"},
+        "dosage": {"text": "5 tablets", "code": "5"},
+        "asked": "Condition?patient=patient&code=5",
+    }
+
+    assert deidentified(call, EVERYTHING, "5") == {
+        "context": {"patientId": "patient"},
+        "patient": {"resourceType": "Patient", "id": "patient"},
+        "order": order,
+    }
+
+
+def test_a_code_that_reads_like_the_id_stays() -> None:
+    coding = {"system": "http://snomed.info/sct", "code": "278860009"}
+
+    assert deidentified(coding, EVERYTHING, "278860009") == coding

@@ -1,13 +1,14 @@
 """Every request under ``fixtures/`` is answered as kept, and every answer is well formed."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 from xml.etree import ElementTree as ET
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from flask.testing import FlaskClient
 
 from service.cli import main
@@ -25,7 +26,8 @@ from service.replay import (
     replay,
 )
 
-FIXTURES = Path(__file__).parent.parent / "fixtures"
+ROOT = Path(__file__).parent.parent
+FIXTURES = ROOT / "fixtures"
 REQUESTS = [
     pytest.param(path, id=f"{path.parent.name}/{path.name.removesuffix('.request.json')}")
     for path in find_requests([FIXTURES])
@@ -206,3 +208,108 @@ def _actions(body: Any) -> list[dict[str, Any]]:
         for one in card.get("suggestions", [])
         for action in one["actions"]
     ]
+
+
+def command(*arguments: str | Path, **environment: str) -> Result:
+    return CliRunner(env=environment).invoke(main, ["replay", *map(str, arguments)])
+
+
+def differing(folder: Path) -> Path:
+    """Return a request whose kept answer has two long lines that are not as answered."""
+    (source,) = (FIXTURES / "systemic-corticosteroid").glob("prednisone-for-low*.request.json")
+    path = folder / "a.request.json"
+    path.write_bytes(source.read_bytes())
+    kept = kept_reply(source)
+    assert kept is not None
+    card = kept.body["cards"][0]
+    card["detail"] = card["detail"][:-2] + "!."
+    keep(path, kept)
+    return path
+
+
+def test_a_difference_is_printed_whole_where_no_terminal_is(tmp_path: Path) -> None:
+    lines = command(differing(tmp_path), COLUMNS="80").output.splitlines()
+    (expected,) = (line for line in lines if line.startswith("-      "))
+    (answered,) = (line for line in lines if line.startswith("+      "))
+
+    assert expected.endswith('!.",')
+    assert expected[1:-4] == answered[1 : len(expected) - 3 - 1]
+    assert expected != answered
+
+
+def test_a_difference_is_folded_on_a_terminal(tmp_path: Path) -> None:
+    result = command(differing(tmp_path), COLUMNS="80", FORCE_COLOR="1")
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout)
+
+    assert '!."' in plain
+    assert max(len(line) for line in plain.splitlines()[1:]) <= 80
+
+
+def test_reports_are_written_into_folders_that_are_not_there_yet(tmp_path: Path) -> None:
+    junit_file, html_file = tmp_path / "a/b/x.xml", tmp_path / "c/x.html"
+    result = command(_request(tmp_path), "--junit", junit_file, "--html", html_file)
+
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
+    assert junit_file.exists()
+    assert html_file.exists()
+
+
+def test_files_are_named_from_where_the_command_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "family").mkdir()
+    _request(tmp_path)
+    _request(tmp_path / "family")
+    monkeypatch.chdir(tmp_path)
+    output = command(".").output
+
+    assert "  family/one.request.json  " in output
+    assert "  one.request.json  " in output
+    suite = ET.fromstring(junit([replay(Path("one.request.json"), lambda _: Reply(200, {}))]))  # noqa: S314 - our own
+    assert suite[0].attrib["classname"] == tmp_path.name
+
+
+def test_a_name_that_looks_like_markup_is_printed_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "[" / "x]"
+    folder.mkdir(parents=True)
+
+    assert "[/x]/one.request.json" in command(_request(folder)).output
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://127.0.0.1:1/cds-services/"])
+def test_a_service_that_is_not_running_is_told(tmp_path: Path, url: str) -> None:
+    result = command(_request(tmp_path), "--url", url)
+
+    assert result.exit_code == 1
+    assert result.output == (
+        "Error: Nothing answers at http://127.0.0.1:1/cds-services: is the service running?\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "url", ["nonsense", "localhost:8000", "http://", "http://[", "http://x:y"]
+)
+def test_an_address_that_is_none_is_told(tmp_path: Path, url: str) -> None:
+    result = command(_request(tmp_path), "--url", url)
+
+    assert result.exit_code == 1
+    assert result.output.startswith(f"Error: {url} is no web address. Write it as http://")
+
+
+WITHOUT_PREFETCH = ROOT / "docs/without-prefetch"
+
+
+def test_requests_without_prefetch_are_answered_from_the_patients() -> None:
+    patients = FIXTURES / "patients"
+    result = command(WITHOUT_PREFETCH, "--patients", patients)
+
+    assert result.exit_code == 0, result.output
+    assert "2 requests needed --patients" in result.output
+    assert command(WITHOUT_PREFETCH).exit_code == 1
+
+
+def test_patients_that_no_request_needs_are_told() -> None:
+    output = command(FIXTURES / "stay-active", "--patients", FIXTURES / "patients").output
+
+    assert "No request needed --patients: all bring prefetch" in output

@@ -299,6 +299,29 @@ def test_calls_are_signed_each_for_its_address(httpserver: HTTPServer, tmp_path:
     assert claims[0]["jti"] != claims[1]["jti"]
 
 
+def test_an_answer_that_asks_for_a_signature_says_how(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    offered = {"id": "their-service", "hook": "order-sign"}
+    httpserver.expect_request("/cds-services").respond_with_json({"services": [offered]})
+    httpserver.expect_request(SERVICE).respond_with_json({}, status=401)
+    unsigned = run(httpserver, requests_in(tmp_path))
+    signing = ("--sign-key", str(pem(tmp_path)), "--issuer", ISSUER)
+    signed = run(httpserver, tmp_path, *signing)
+
+    assert "status 401: sign the calls with --sign-key, --issuer, --kid" in unsigned.output
+    assert "status 401: does the service know this key, --issuer and --kid?" in signed.output
+
+
+def test_discovery_that_asks_for_a_signature_says_how(
+    httpserver: HTTPServer, tmp_path: Path
+) -> None:
+    httpserver.expect_request("/cds-services").respond_with_data("no", status=401)
+    output = run(httpserver, requests_in(tmp_path)).output
+
+    assert "the answer is not JSON (status 401: sign the calls with --sign-key" in output
+
+
 @pytest.mark.parametrize(
     ("content", "alg", "told"),
     [

@@ -3,6 +3,7 @@
 import multiprocessing
 import sqlite3
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -444,6 +445,26 @@ def test_a_url_that_keeps_nothing_is_refused_without_being_quoted(url: str) -> N
         Store(url)
 
     assert "hunter2" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("sqlite://", "SQLite without a file keeps nothing"),
+        ("mysql://root:hunter2@host/db", "Databases of the kind mysql are not supported."),
+    ],
+)
+def test_a_url_is_refused_for_its_reason(url: str, told: str) -> None:
+    with pytest.raises(DatabaseUrlError, match=f"^{told}"):
+        Store(url)
+
+
+def test_postgresql_without_its_driver_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    with pytest.raises(DatabaseUrlError, match=r"pip install 'back-pain-cds\[postgres\]'"):
+        Store("postgresql://user@host/database")
 
 
 Outage = tuple[Callable[[], None], Callable[[], None]]
