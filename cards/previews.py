@@ -44,5 +44,6 @@ def _finding(rule: Rule, case: Case, fires: Fires) -> Finding:
         facts=fires.facts,
         words={"drug": case.order.label, **fires.words},
         notes=fires.notes,
+        suggestions=fires.suggestions,
         groups=groups_of(case),
     )

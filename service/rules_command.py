@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ from rich.text import Text
 
 from cards import definitions
 from cards.card_text import detail, summary
-from cards.chart import Fires
 from cards.evaluation import Finding
 from cards.examples import case_of
 from cards.override_reasons import displays
@@ -151,8 +149,6 @@ def _suggestions(site: Site, example: str, finding: Finding) -> list[str]:
     rule = finding.rule
     (given,) = (each["given"] for each in rule.examples if each["name"] == example)
     case = case_of(rule, given)
-    if isinstance(verdict := rule.decide(case), Fires):
-        finding = replace(finding, suggestions=verdict.suggestions)
     offered = proposals(site.judge, case.view.patient, finding, case.hook)
     told = {f"{each.label} ({each.does}): {each.description}": None for each in offered}
     return list(told)[: site.policy.cards["suggestions"]]
