@@ -38,6 +38,7 @@ class ServiceTemplate:
     terms: tuple[str, ...]
     text: str
     snomed: str = ""
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,4 +107,5 @@ def _service(entry: Mapping[str, Any]) -> ServiceTemplate:
         terms=names,
         text=entry["text"],
         snomed=entry.get("snomed", ""),
+        urgent=entry.get("urgent", False),
     )

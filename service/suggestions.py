@@ -96,6 +96,7 @@ def _service_request(service: ServiceTemplate, subject: Subject) -> Json:
         "resourceType": "ServiceRequest",
         "status": "draft",
         "intent": "order",
+        **({"priority": "urgent"} if service.urgent else {}),
         "code": code,
         **_common(subject),
     }
