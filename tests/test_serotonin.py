@@ -69,4 +69,4 @@ def test_more_than_two_partners_are_counted() -> None:
     taken = [DULOXETINE, "sertraline 50 mg oral tablet", "cyclobenzaprine 10 mg oral tablet"]
     fires = RULE.decide(case_of(RULE, {"order": TRAMADOL, "medications": taken}))
 
-    assert getattr(fires, "words", None) == {"other": "duloxetine and sertraline +1 more"}
+    assert getattr(fires, "words", None) == {"other": "duloxetine, sertraline +1 more"}
