@@ -1,13 +1,14 @@
 """The application factory: wiring, CORS, one error shape for every status."""
 
 import logging
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from types import TracebackType
 from typing import IO, Any
 
 import orjson
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, g, request
 from flask.json.provider import JSONProvider
 from flask.typing import ResponseReturnValue
 from flask_cors import CORS
@@ -15,6 +16,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from service.answering import Answers
 from service.auth import Authenticator, Limits, NonceStore
+from service.calls import Call
 from service.clients import load_clients
 from service.conformance_sampling import ConformanceSampler
 from service.errors import InternalError, ServiceError, from_status, operation_outcome
@@ -30,7 +32,7 @@ from service.site import site_of
 from service.store import Store
 
 METHODS = ("GET", "POST", "OPTIONS")
-MOST_DRAINED = 100_000_000  # bytes; a client that sends more loses its connection
+DRAIN_SECONDS = 2.0
 CHUNK = 1 << 16
 HEADERS = (
     ("Cache-Control", "no-store"),  # answers are about a patient, now
@@ -184,7 +186,14 @@ def _refuse_http(error: HTTPException) -> ResponseReturnValue:
 
 
 def _take_in() -> None:
-    """Take in what a client is still sending: most read no answer before they are done."""
+    """Take in what a known client is still sending: most read no answer before they are done.
+
+    A stranger is answered at once and loses the connection. The server can wait for a body
+    but not give the wait up, so that half a body would hold a thread, and the stop.
+    """
+    call: Call | None = g.get("call")
+    if call is None or not call.client:
+        return
     try:
         _drain(request.stream)
     except HTTPException:  # larger than is read, or the client has gone
@@ -192,8 +201,9 @@ def _take_in() -> None:
 
 
 def _drain(stream: IO[bytes]) -> None:
-    left = MOST_DRAINED
-    while left > 0 and (chunk := stream.read(min(left, CHUNK))):
+    left = 2 * current_app.config["MAX_CONTENT_LENGTH"]
+    end = time.monotonic() + DRAIN_SECONDS
+    while left > 0 and time.monotonic() < end and (chunk := stream.read(min(left, CHUNK))):
         left -= len(chunk)
 
 
