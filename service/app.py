@@ -1,6 +1,7 @@
 """The application factory: wiring, CORS, one error shape for every status."""
 
 import logging
+import re
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -34,6 +35,8 @@ from service.store import Store
 METHODS = ("GET", "POST", "OPTIONS")
 DRAIN_SECONDS = 2.0
 CHUNK = 1 << 16
+# Pages of other sites have no business with what the service tells its operators.
+OPEN_PATHS = r"(?!/(?:metrics|report)(?:/|\Z)).*"
 HEADERS = (
     ("Cache-Control", "no-store"),  # answers are about a patient, now
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
@@ -82,7 +85,8 @@ def create_app(
     app.after_request(_add_headers)
     CORS(
         app,
-        origins=list(settings.cors_origins),
+        resources=OPEN_PATHS,
+        origins=[_exactly(origin) for origin in settings.cors_origins],
         send_wildcard=True,
         methods=METHODS,
         allow_headers=["Authorization", "Content-Type"],
@@ -98,6 +102,11 @@ def create_app(
     if settings.workbench:
         _add_workbench(app, settings, store)
     return app
+
+
+def _exactly(origin: str) -> str | re.Pattern[str]:
+    """Return an origin as flask-cors compares it: one with brackets it takes for a pattern."""
+    return re.compile(re.escape(origin) + r"\Z") if "[" in origin else origin
 
 
 def _add_workbench(app: Flask, settings: Settings, store: Store | None) -> None:

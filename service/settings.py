@@ -3,9 +3,11 @@
 import difflib
 import ipaddress
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,6 +16,9 @@ PREFIX = "BACK_PAIN_CDS_"
 DATABASE_URL = "sqlite:///back-pain-cds.sqlite3"  # in the directory that it is started in
 RETENTION_DAYS = 730
 NOWHERE = frozenset({"", "none"})
+ANY_ORIGIN = "*"
+SHORTEST_SECRET = 16  # characters; a shorter one is guessed, and the hashes undone
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9_.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.ASCII)
 
 
 class SettingsError(ValueError):
@@ -23,12 +28,36 @@ class SettingsError(ValueError):
 def _web_address(value: str) -> str:
     if not value.startswith(("https://", "http://")):
         raise ValueError("must start with https:// or http://")
+    if not _has_host(value):
+        raise ValueError("must name a host, as https://cds.example.org does, and no ? or #")
     return value.rstrip("/")
+
+
+def _has_host(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        _ = parts.port  # raises when it is no port
+    except ValueError:
+        return False
+    return bool(parts.hostname) and "?" not in value and "#" not in value
 
 
 def _base_url(value: str) -> str:
     """Take the address of the service, or that of its discovery, as it is often copied."""
     return _web_address(value).removesuffix("/cds-services")
+
+
+def _origin(value: str) -> str:
+    """Take an origin as browsers send it; flask-cors would take more for a pattern."""
+    if value != ANY_ORIGIN and not _ORIGIN.fullmatch(value.lower()):
+        raise ValueError("must be *, or origins such as https://ehr.example.org: no path, no *")
+    return value.lower()
+
+
+def _secret(value: SecretStr) -> SecretStr:
+    if 0 < len(value.get_secret_value()) < SHORTEST_SECRET:
+        raise ValueError(f"must have at least {SHORTEST_SECRET} characters, or be left out")
+    return value
 
 
 class Settings(BaseSettings):
@@ -56,13 +85,15 @@ class Settings(BaseSettings):
     token_lifetime_seconds: int = Field(default=3_600, ge=60, le=86_400)
     database_url: SecretStr = SecretStr(DATABASE_URL)
     retention_days: int = Field(default=RETENTION_DAYS, ge=1)  # for "db purge"
-    patient_key_secret: SecretStr = SecretStr("")
+    patient_key_secret: Annotated[SecretStr, AfterValidator(_secret)] = SecretStr("")
     canonical_base: Annotated[str, AfterValidator(_web_address)] = (
         "https://example.org/back-pain-cds"
     )
     site_file: Path | None = None
     care_plan_quiet_days: int = Field(default=0, ge=0, le=365)  # 0: shown at every opening
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = ("*",)
+    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode] = (
+        ANY_ORIGIN,
+    )
     allow_request_extensions: bool | None = None  # None: on loopback, without clients
     metrics: bool = True
     conformance_first: int = Field(default=3, ge=0)  # calls of a client, in each worker
@@ -137,7 +168,7 @@ def _refuse_unknown(environ: Iterable[str]) -> None:
 def _explain(error: ValidationError) -> str:
     """Name each field that cannot be used, without its value: it may be a secret."""
     faults = (
-        f"{PREFIX}{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}"
+        f"{PREFIX}{str(fault['loc'][0]).upper()}: {fault['msg']}"
         for fault in error.errors(include_input=False, include_url=False)
     )
     return "; ".join(faults)

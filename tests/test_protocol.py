@@ -316,13 +316,42 @@ def test_500_carries_cors_headers(client: FlaskClient, answers: Answers) -> None
 
 @pytest.mark.parametrize(
     ("origin", "allowed"),
-    [("https://a.example", "https://a.example"), ("https://evil.example", None)],
+    [
+        ("https://a.example", "https://a.example"),
+        ("https://evil.example", None),
+        ("https://a.example.evil.example", None),
+        ("https://aXexample", None),
+        ("http://[::1]:3000", "http://[::1]:3000"),
+        ("http://:::3000", None),
+        ("http://[::1]:30001", None),
+    ],
 )
 def test_only_listed_origins_are_allowed(
     answers: Answers, origin: str, allowed: str | None
 ) -> None:
-    app = create_app(Settings(cors_origins=("https://a.example",)), answers=answers)
+    settings = Settings(cors_origins=("https://a.example", "http://[::1]:3000"))
+    app = create_app(settings, answers=answers)
 
     response = app.test_client().get("/cds-services", headers={"Origin": origin})
 
     assert response.headers.get("Access-Control-Allow-Origin") == allowed
+
+
+@pytest.mark.parametrize("method", ["GET", "OPTIONS"])
+@pytest.mark.parametrize(
+    ("path", "shared"),
+    [
+        ("/metrics", False),
+        ("/report", False),
+        ("/metrics/", False),
+        ("/metricsx", True),
+        ("/health", True),
+        ("/nothing", True),
+    ],
+)
+def test_pages_of_other_sites_do_not_read_what_operators_are_told(
+    client: FlaskClient, method: str, path: str, *, shared: bool
+) -> None:
+    response = client.open(path, method=method, headers=ORIGIN)
+
+    assert ("Access-Control-Allow-Origin" in response.headers) is shared

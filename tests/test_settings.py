@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from service.settings import PREFIX, Settings, SettingsError, read_settings
 
@@ -64,6 +65,12 @@ def test_unknown_name_stops_and_says_what_was_meant(
         pytest.param("WORKERS", "0", id="no-workers"),
         pytest.param("LOG_LEVEL", "hunter2", id="unknown-level"),
         pytest.param("CANONICAL_BASE", "hunter2", id="base-is-no-address"),
+        pytest.param("CANONICAL_BASE", "https://:1", id="base-without-host"),
+        pytest.param("PUBLIC_BASE_URLS", "https://?", id="address-without-host"),
+        pytest.param("PUBLIC_BASE_URLS", "https://:8443/x", id="address-of-a-port"),
+        pytest.param("PUBLIC_BASE_URLS", "https://a.example:port", id="address-no-port"),
+        pytest.param("PUBLIC_BASE_URLS", "https://a.example?x", id="address-with-query"),
+        pytest.param("PATIENT_KEY_SECRET", "123456789012345", id="short-secret"),
     ],
 )
 def test_unusable_value_is_named_without_being_repeated(
@@ -108,6 +115,41 @@ def test_origins_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> Non
     assert read_settings().cors_origins == ("https://a.example", "https://b.example")
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://.*",
+        "https://*.example.org",
+        "https://a.example/",
+        "https://a.example/path",
+        "https://a.example?",
+        "a.example",
+        "null",
+        "https://",
+        "https://user@a.example",
+    ],
+)
+def test_origin_that_is_none_is_refused_with_what_was_meant(
+    monkeypatch: pytest.MonkeyPatch, origin: str
+) -> None:
+    monkeypatch.setenv("BACK_PAIN_CDS_CORS_ORIGINS", f"https://b.example,{origin}")
+
+    with pytest.raises(SettingsError, match=r"must be \*, or origins such as https://ehr"):
+        read_settings()
+
+
+@pytest.mark.parametrize(
+    "origin", ["*", "https://a.example", "http://LOCALHOST:3000", "http://[::1]:8000"]
+)
+def test_origin_is_taken_as_browsers_send_it(origin: str) -> None:
+    assert Settings(cors_origins=(origin,)).cors_origins == (origin.lower(),)
+
+
+def test_secret_may_be_left_out_or_long() -> None:
+    assert Settings(patient_key_secret=SecretStr("")).patient_key_secret == SecretStr("")
+    assert Settings(patient_key_secret=SecretStr("x" * 16)).patient_key_secret is not None
+
+
 def test_settings_do_not_change_after_the_start() -> None:
     settings = Settings()
 
@@ -124,3 +166,11 @@ def test_every_setting_is_documented() -> None:
     ]
 
     assert missing == []
+
+
+@pytest.mark.parametrize("name", ["CANONICAL_BASE", "PUBLIC_BASE_URLS"])
+def test_address_without_a_host_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(f"BACK_PAIN_CDS_{name}", "https://")
+
+    with pytest.raises(SettingsError, match="must name a host"):
+        read_settings()

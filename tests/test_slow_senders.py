@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.live import SIGN, clients_file, served
 
@@ -34,7 +35,10 @@ def half_sent(port: int) -> Iterator[list[tuple[str, socket.socket]]]:
 
 
 def test_half_sent_bodies_of_strangers_hold_nothing(tmp_path: Path) -> None:
-    settings = {"clients_file": clients_file(tmp_path), "database_url": "none"}
+    settings: dict[str, Any] = {
+        "clients_file": clients_file(tmp_path),
+        "database_url": "none",
+    }
     with (
         served(tmp_path, workers=2, threads=8, **settings) as service,
         half_sent(service.port) as held,
@@ -55,7 +59,10 @@ def test_half_sent_bodies_of_strangers_hold_nothing(tmp_path: Path) -> None:
 
 
 def test_a_stranger_who_sends_much_hears_that_it_is_refused(tmp_path: Path) -> None:
-    settings = {"clients_file": clients_file(tmp_path), "database_url": "none"}
+    settings: dict[str, Any] = {
+        "clients_file": clients_file(tmp_path),
+        "database_url": "none",
+    }
     with served(tmp_path, **settings) as service:
         connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
         connection.request("POST", SIGN, b"0" * 100_000)
