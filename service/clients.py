@@ -59,6 +59,12 @@ class Client:
     fhir_servers: frozenset[str] = frozenset()
     fhir_without_token: bool = False
     private_network: bool = False
+    origin: str = ""  # the web page that called, of callers who are not authenticated
+
+    @property
+    def is_known(self) -> bool:
+        """Say whether this is a client that a token proved."""
+        return self.issuer != ""
 
     def allows_fhir_server(self, url: str) -> bool:
         """Say whether this FHIR server is on the client's list, slash at the end or not."""

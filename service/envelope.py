@@ -44,6 +44,9 @@ class FhirAuthorization:
 
     access_token: str = field(repr=False)
     scope: str = ""
+    token_type: object = None  # as sent: it is judged where the server is chosen
+    expires_in: object = None
+    patient: object = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,8 +274,10 @@ def _entries(bundle: object, path: str) -> tuple[list[object], str]:
 
 def _authorization(value: Json | None) -> FhirAuthorization | None:
     """Return the permission; without a token there is none."""
-    if token := _text((value or {}).get("access_token")):
-        return FhirAuthorization(token, (value or {}).get("scope") or "")
+    sent = value or {}
+    if token := _text(sent.get("access_token")):
+        said = (sent.get(name) for name in ("token_type", "expires_in", "patient"))
+        return FhirAuthorization(token, sent.get("scope") or "", *said)
     return None
 
 

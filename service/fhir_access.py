@@ -7,12 +7,12 @@ this machine only, and knows no clients, a FHIR server on this machine may be re
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from service.addresses import AddressRefused, Reach, ServerAddress, read_server
 from service.catalogue import PREFETCH
-from service.clients import UNAUTHENTICATED, Client
-from service.envelope import HookRequest
+from service.clients import Client
+from service.envelope import FhirAuthorization, HookRequest
 from service.fhir_client import (
     Allowance,
     FhirClient,
@@ -22,7 +22,8 @@ from service.fhir_client import (
     Pages,
     Query,
 )
-from service.settings import Settings
+from service.fhir_scopes import Coverage, Grant, coverage, read_scopes
+from service.settings import ANY_ORIGIN, Settings
 
 MOST_THREADS = 128  # of a worker, for reads
 
@@ -45,10 +46,11 @@ class FhirSource:
     allowance: Allowance
     client: str  # its name, for the log
     count: Callable[[str], None]  # called with what came of each HTTP call
+    grants: tuple[Grant, ...] | None = None  # what the token is good for; None: not known
 
     def read(self, queries: Mapping[str, Query]) -> Mapping[str, Pages]:
-        """Read all queries; each fault is logged once, with the keys that it hit."""
-        found = self.reader.read(self.server, queries, self.allowance)
+        """Read what the scopes cover; each fault is logged once, with the keys it hit."""
+        found = self._covered(queries)
         faults: dict[Outcome, list[str]] = {}
         for key, pages in found.items():
             for outcome in pages.calls:
@@ -60,6 +62,17 @@ class FhirSource:
             log.warning(
                 "fhir_not_read client=%s fault=%s missing=%s", self.client, fault, names
             )
+        return found
+
+    def _covered(self, queries: Mapping[str, Query]) -> dict[str, Pages]:
+        covered = {key: coverage(self.grants, each.target) for key, each in queries.items()}
+        asked = {key: queries[key] for key in queries if covered[key] is not Coverage.NONE}
+        found = dict(self.reader.read(self.server, asked, self.allowance))
+        for key, extent in covered.items():
+            if extent is Coverage.NONE:
+                found[key] = Pages(fault="scope")
+            elif extent is Coverage.PART and found[key].fault is None:
+                found[key] = replace(found[key], fault="narrowed")
         return found
 
 
@@ -98,6 +111,7 @@ class FhirAccess:
         self._trusts_this_machine = (
             settings.clients_file is None and settings.serves_loopback_only
         )
+        self._trusted_pages = frozenset(settings.cors_origins) - {ANY_ORIGIN}
 
     def source(
         self, request: HookRequest, client: Client, seconds: float = float("inf")
@@ -106,17 +120,18 @@ class FhirAccess:
         if request.fhir_server is None:
             return None
         try:
+            _check_authorization(request.fhir_authorization, request.patient_id)
             server = self._server(request.fhir_server, request, client)
         except (NotAllowed, AddressRefused) as refusal:
             return ClosedSource(client.name, str(refusal))
-        return FhirSource(
-            self._reader, server, self._reader.allow(seconds), client.name, self._count
-        )
+        allowance = self._reader.allow(seconds)
+        grants = _grants(request.fhir_authorization)
+        return FhirSource(self._reader, server, allowance, client.name, self._count, grants)
 
     def _server(self, url: str, request: HookRequest, client: Client) -> FhirServer:
         token = _token(request)
-        if client is UNAUTHENTICATED:
-            return FhirServer(self._on_this_machine(url), Reach.LOOPBACK, token)
+        if not client.is_known:
+            return FhirServer(self._on_this_machine(url, client), Reach.LOOPBACK, token)
         if not client.allows_fhir_server(url):
             raise NotAllowed("not on the list of the client")
         if token is None and not client.fhir_without_token:
@@ -127,13 +142,40 @@ class FhirAccess:
         reach = Reach.PRIVATE if client.private_network else Reach.PUBLIC
         return FhirServer(address, reach, token)
 
-    def _on_this_machine(self, url: str) -> ServerAddress:
+    def _on_this_machine(self, url: str, client: Client) -> ServerAddress:
         if not self._trusts_this_machine:
             raise NotAllowed("the client is not known")
+        if client.origin and not self._trusts_page(client.origin.lower()):
+            raise NotAllowed("a web page of another site asked, and the client is not known")
         address = read_server(url)
         if not address.is_loopback:
             raise NotAllowed("not on this machine, and the client is not known")
         return address
+
+    def _trusts_page(self, origin: str) -> bool:
+        """Say whether a page may have this machine read: any site's could ask otherwise."""
+        try:
+            return origin in self._trusted_pages or read_server(origin).is_loopback
+        except AddressRefused:  # "null", for one
+            return False
+
+
+def _check_authorization(given: FhirAuthorization | None, patient_id: str) -> None:
+    """Raise unless the permission is a bearer's, still good, and for this patient."""
+    if given is None:
+        return
+    if given.token_type and str(given.token_type).lower() != "bearer":
+        raise NotAllowed("the token_type of fhirAuthorization is not Bearer")
+    lifetime = given.expires_in
+    if isinstance(lifetime, int | float) and lifetime <= 0:
+        raise NotAllowed("fhirAuthorization has expired")
+    patient = given.patient.strip() if isinstance(given.patient, str) else ""
+    if patient and patient.rpartition("Patient/")[2] != patient_id:
+        raise NotAllowed("fhirAuthorization is for another patient")
+
+
+def _grants(given: FhirAuthorization | None) -> tuple[Grant, ...] | None:
+    return None if given is None else read_scopes(given.scope)
 
 
 def _token(request: HookRequest) -> str | None:

@@ -60,6 +60,8 @@ Outcome = Literal[
     "too-many",  # resources, over all reads of a call
     "elsewhere",  # the next page is not under the base of the server
     "endless",  # pages
+    "scope",  # not asked for: no scope of the token covers it
+    "narrowed",  # read, but the token's scopes cover a part of it only
 ]
 
 _STATUSES: Mapping[int, Outcome] = {

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from http import HTTPStatus
 from typing import cast
@@ -166,7 +166,7 @@ def _begin(event: str) -> tuple[Shell, Call]:
 
 def _admit(shell: Shell, call: Call) -> Client:
     """Return who calls; raise before the body is read when that is nobody we know."""
-    client = UNAUTHENTICATED
+    client = replace(UNAUTHENTICATED, origin=request.headers.get("Origin", ""))
     if shell.authenticator is not None:
         authorization = request.headers.get("Authorization")
         try:

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli import main
+from service.demo import command
 from service.demo.command import announcement, sandbox_link
 from service.settings import Settings
 
@@ -39,6 +40,19 @@ def test_sandbox_opens_the_orders_of_a_patient() -> None:
         "&serviceDiscoveryURL=http%3A%2F%2Flocalhost%3A8000%2Fcds-services"
         "&patientId=sciatica&hook=order-select&screen=rx-view"
     )
+
+
+def test_pages_of_the_sandbox_may_have_the_patients_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sandbox = "https://sandbox.cds-hooks.org"
+    usual = command._settings(8000, None).cors_origins
+    monkeypatch.setenv("BACK_PAIN_CDS_CORS_ORIGINS", "https://a.example")
+    chosen = command._settings(8000, None).cors_origins
+
+    assert usual == ("*", sandbox)
+    assert sandbox_link("", "").startswith(f"{sandbox}/?")
+    assert chosen == ("https://a.example",)
 
 
 def test_port_that_is_taken_is_named() -> None:

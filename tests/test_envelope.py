@@ -99,7 +99,7 @@ def test_good_request_is_read_whole() -> None:
         draft_orders_given=True,
         prefetch={"patient": None},
         fhir_server="https://ehr.example.org/fhir",
-        fhir_authorization=FhirAuthorization("t", "patient/*.rs"),
+        fhir_authorization=FhirAuthorization("t", "patient/*.rs", expires_in=300),
     )
 
 

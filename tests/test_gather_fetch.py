@@ -447,6 +447,22 @@ def test_answer_is_the_same_as_with_prefetch(
     assert read.json == client.post(service, json=body).json
 
 
+@pytest.mark.parametrize(
+    ("origin", "read"),
+    [("https://evil.example", False), ("null", False), ("http://localhost:8000", True)],
+)
+def test_page_of_another_site_reads_nothing_of_this_machine(
+    client: FlaskClient, fhir: FaultyFhir, origin: str, *, read: bool
+) -> None:
+    fhir.told.update(has(REQUEST))
+    body = json.loads(REQUEST.read_bytes()) | {"fhirServer": fhir.url}
+    del body["prefetch"]
+
+    client.post(SIGN, json=body, headers={"Origin": origin})
+
+    assert bool(fhir.seen) is read
+
+
 @pytest.mark.parametrize(("answer", "fault"), FAULTS.values(), ids=FAULTS)
 def test_fault_is_a_named_gap_in_an_answer(
     client: FlaskClient,

@@ -192,7 +192,7 @@ def asked_for(url: str, token: str | None = TOKEN) -> HookRequest:
     )
 
 
-def registered(*urls: str, **more: bool) -> Client:
+def registered(*urls: str, **more: Any) -> Client:
     servers = frozenset(url.rstrip("/") for url in urls)
     return Client("ehr", "https://ehr.example.org", None, servers, **more)
 

@@ -16,10 +16,11 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from service.demo.fhir_server import BASE, create_fhir_app
 from service.demo.stories import stories
-from service.settings import PREFIX, Settings, SettingsError, read_settings
+from service.settings import ANY_ORIGIN, PREFIX, Settings, SettingsError, read_settings
 
 HOST = "127.0.0.1"
-SANDBOX = "https://sandbox.cds-hooks.org/"
+SANDBOX_ORIGIN = "https://sandbox.cds-hooks.org"
+SANDBOX = f"{SANDBOX_ORIGIN}/"
 
 
 @click.command("demo")
@@ -57,6 +58,7 @@ def _settings(port: int, database: str | None) -> Settings:
         "workers": 1,
         "workbench": True,
         "database_url": database,
+        "cors_origins": _origins(),
     }
     try:
         settings = read_settings(chosen)
@@ -67,6 +69,13 @@ def _settings(port: int, database: str | None) -> Settings:
             f"The pages of the demo have no token. Start it without {PREFIX}CLIENTS_FILE."
         )
     return settings
+
+
+def _origins() -> tuple[str, ...] | None:
+    """Let the public sandbox have the FHIR server read, unless the environment chooses."""
+    if f"{PREFIX}CORS_ORIGINS" in os.environ:
+        return None
+    return ANY_ORIGIN, SANDBOX_ORIGIN
 
 
 @contextmanager
