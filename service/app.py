@@ -161,7 +161,8 @@ def _authenticator(settings: Settings, store: Store | None) -> Authenticator | N
         timedelta(seconds=settings.token_leeway_seconds),
         timedelta(seconds=settings.token_lifetime_seconds),
     )
-    return Authenticator(clients, KeyCache(), nonces, settings.audience_bases, limits)
+    keys = KeyCache(longest_unread=settings.keys_unread_seconds)
+    return Authenticator(clients, keys, nonces, settings.audience_bases, limits)
 
 
 def _answer_preflight() -> ResponseReturnValue | None:

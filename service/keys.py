@@ -35,6 +35,7 @@ TIMEOUT = (1.0, 2.0)  # seconds to connect, and between two reads
 BUDGET = 3.0  # seconds for the body as a whole
 MAX_AGE = 600.0  # seconds until a set is read again, so that a withdrawn key stops working
 COOLDOWN = 30.0  # seconds between two attempts: unknown kids cost strangers nothing to send
+LONGEST_UNREAD = 86_400.0  # seconds for which keys outlive a set that cannot be read
 PATIENCE = 1.0  # seconds to wait while another thread reads the same set
 
 Location = str | Path  # a web address or a file
@@ -51,17 +52,20 @@ class KeyCache:
     """Finds keys by location, kid and algorithm; threads may share it.
 
     A set is read when first asked for, when it is old, and when a kid is unknown, but never
-    twice within COOLDOWN. When that fails the keys read before stay in use; a set that came
-    and holds fewer keys, or none, withdraws the others.
+    twice within COOLDOWN. When that fails the keys read before stay in use, but not for
+    ever: whoever withdraws a stolen key may be kept from saying so. A set that came and holds
+    fewer keys, or none, withdraws the others.
     """
 
     def __init__(
         self,
         read: Callable[[Location], bytes] | None = None,
         clock: Callable[[], float] = time.monotonic,
+        longest_unread: float = LONGEST_UNREAD,
     ) -> None:
         self._read = read or read_location
         self._clock = clock
+        self._longest_unread = longest_unread
         self._sources: dict[Location, _Source] = {}
         self._lock = threading.Lock()
 
@@ -70,7 +74,7 @@ class KeyCache:
         with self._lock:
             source = self._sources.get(location)
             if source is None:
-                source = _Source(location, self._read, self._clock)
+                source = _Source(location, self._read, self._clock, self._longest_unread)
                 self._sources[location] = source
         return source.find(kid, algorithm)
 
@@ -83,22 +87,28 @@ class _Source:
         location: Location,
         read: Callable[[Location], bytes],
         clock: Callable[[], float],
+        longest_unread: float,
     ) -> None:
         self._location = location
         self._read = read
         self._clock = clock
+        self._longest_unread = longest_unread
         self._lock = threading.Lock()
         self._keys: KeySet = {}
         self._read_at = self._tried_at = float("-inf")
 
     def find(self, kid: str, algorithm: str) -> PyJWK | None:
         if self._clock() - self._read_at > MAX_AGE:
-            self._refresh(PATIENCE if not self._keys else 0)
-        key = self._keys.get((kid, algorithm))
+            self._refresh(0 if self._usable() else PATIENCE)
+        key = self._usable().get((kid, algorithm))
         if key is None:
             self._refresh(PATIENCE)
-            key = self._keys.get((kid, algorithm))
+            key = self._usable().get((kid, algorithm))
         return key
+
+    def _usable(self) -> KeySet:
+        """Return the keys, unless they were last read too long ago."""
+        return self._keys if self._clock() - self._read_at <= self._longest_unread else {}
 
     def _refresh(self, patience: float) -> None:
         if not self._lock.acquire(timeout=patience):

@@ -83,6 +83,7 @@ class Settings(BaseSettings):
     ] = ()
     token_leeway_seconds: int = Field(default=60, ge=0, le=600)
     token_lifetime_seconds: int = Field(default=3_600, ge=60, le=86_400)
+    keys_unread_seconds: int = Field(default=86_400, ge=600)  # then unreadable keys are refused
     database_url: SecretStr = SecretStr(DATABASE_URL)
     retention_days: int = Field(default=RETENTION_DAYS, ge=1)  # for "db purge"
     patient_key_secret: Annotated[SecretStr, AfterValidator(_secret)] = SecretStr("")

@@ -3,12 +3,14 @@
 import json
 import logging
 import threading
+import time
 
 import pytest
 
 from service import keys
 from service.keys import (
     COOLDOWN,
+    LONGEST_UNREAD,
     MAX_AGE,
     JwksError,
     KeyCache,
@@ -103,6 +105,45 @@ def test_keys_stay_in_use_while_the_server_fails(fault: bytes | Exception) -> No
     assert found(cache, ES384["kid"])
     assert not found(cache, NEXT["kid"])
     assert server.asked == 2
+
+
+def test_keys_are_refused_when_their_set_could_not_be_read_for_too_long() -> None:
+    server = Server(jwks(ES384))
+    cache = server.cache()
+    assert found(cache, ES384["kid"])
+    server.document, document = OSError("no route"), server.document
+
+    server.time += LONGEST_UNREAD
+    assert found(cache, ES384["kid"])
+    server.time += COOLDOWN
+    assert not found(cache, ES384["kid"])
+
+    server.document = document
+    server.time += COOLDOWN
+    assert found(cache, ES384["kid"])
+
+
+def test_first_calls_after_a_long_pause_wait_for_the_keys() -> None:
+    again = threading.Event()
+    clock = [0.0]
+
+    def read(location: Location) -> bytes:
+        if clock[0]:
+            again.set()
+            time.sleep(0.2)
+        return jwks(ES384)
+
+    cache = KeyCache(read=read, clock=lambda: clock[0])
+    assert found(cache, ES384["kid"])
+    clock[0] = LONGEST_UNREAD + 1
+    first: list[bool] = []
+    caller = threading.Thread(target=lambda: first.append(found(cache, ES384["kid"])))
+    caller.start()
+    assert again.wait(5)
+
+    assert found(cache, ES384["kid"])
+    caller.join(5)
+    assert first == [True]
 
 
 def test_old_keys_are_read_again_and_withdrawn_ones_refused() -> None:
