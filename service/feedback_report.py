@@ -126,7 +126,7 @@ def build_report(
     lines: Counter[Line] = Counter()
     mentions: Counter[str] = Counter()
     rows = store.answers(start, end)
-    for _, repeats in groupby(rows, key=lambda row: (row.client, row.uuid)):
+    for _, repeats in groupby(rows, key=lambda row: row[:3]):
         *_, last_word = repeats
         lines[_line(last_word)] += 1
         mentions.update({rule for rule, *_ in last_word.findings} - {last_word.rule})

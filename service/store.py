@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from operator import itemgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
@@ -41,6 +42,12 @@ _MIGRATION_LOCK = 0x6270_6364  # any number that nobody else on this database us
 _ROWS_A_STEP = 5_000
 _TOKENS_BETWEEN_CLEANINGS = 500
 _TOKENS_PAUSE = timedelta(seconds=5)
+_CARD_KEY = ("client", "tenant", "uuid")
+_ANSWERED = and_(
+    feedback.c.client == cards.c.client,
+    feedback.c.tenant == cards.c.tenant,
+    feedback.c.card == cards.c.uuid,
+)
 _REWRITTEN = [
     column.name for column in cards.c if not column.primary_key and column.name != "issued_at"
 ]
@@ -112,6 +119,7 @@ class CardAnswer(NamedTuple):
     """A card and one feedback about it; ``response`` is None when there was none."""
 
     client: str
+    tenant: str
     uuid: str
     rule: str
     outcome: str
@@ -194,12 +202,12 @@ class Store:
         if not issued:
             return
         # In one order everywhere: two workers that store the same cards cannot deadlock.
-        rows = sorted(map(_card_row, issued), key=lambda row: (row["client"], row["uuid"]))
+        rows = sorted(map(_card_row, issued), key=itemgetter(*_CARD_KEY))
         with _transaction(self._quick) as connection:
             statement = _dialect_insert(connection, cards)
             news = {name: statement.excluded[name] for name in _REWRITTEN}
             connection.execute(
-                statement.on_conflict_do_update(index_elements=["client", "uuid"], set_=news),
+                statement.on_conflict_do_update(index_elements=_CARD_KEY, set_=news),
                 rows,
             )
 
@@ -232,11 +240,9 @@ class Store:
 
     def answers(self, since: datetime, until: datetime) -> Iterator[CardAnswer]:
         """Yield cards issued in [since, until), a row a feedback; a card's last word last."""
-        ours = and_(feedback.c.client == cards.c.client, feedback.c.card == cards.c.uuid)
         query = (
             select(
-                cards.c.client,
-                cards.c.uuid,
+                *(cards.c[name] for name in _CARD_KEY),
                 cards.c.rule,
                 cards.c.outcome,
                 cards.c.indicator,
@@ -246,9 +252,11 @@ class Store:
                 feedback.c.reason_system,
                 feedback.c.reason_code,
             )
-            .select_from(cards.outerjoin(feedback, ours))
+            .select_from(cards.outerjoin(feedback, _ANSWERED))
             .where(cards.c.issued_at >= since, cards.c.issued_at < until)
-            .order_by(cards.c.client, cards.c.uuid, feedback.c.outcome_at, feedback.c.id)
+            .order_by(
+                *(cards.c[name] for name in _CARD_KEY), feedback.c.outcome_at, feedback.c.id
+            )
         )
         with self._reading() as connection:
             for row in connection.execution_options(yield_per=1_000).execute(query):
@@ -262,9 +270,7 @@ class Store:
             .where(
                 feedback.c.received_at >= since,
                 feedback.c.received_at < until,
-                ~exists().where(
-                    cards.c.client == feedback.c.client, cards.c.uuid == feedback.c.card
-                ),
+                ~exists().where(_ANSWERED),
             )
         )
         with self._reading() as connection:
@@ -272,9 +278,7 @@ class Store:
 
     def purge(self, older_than: datetime) -> Purged:
         """Remove what is older; a card stays as long as feedback on it does."""
-        answered = exists().where(
-            feedback.c.client == cards.c.client, feedback.c.card == cards.c.uuid
-        )
+        answered = exists().where(_ANSWERED)
         return Purged(
             feedback=self._delete(feedback, feedback.c.received_at < older_than),
             cards=self._delete(cards, and_(cards.c.issued_at < older_than, ~answered)),

@@ -57,14 +57,14 @@ class Instant(TypeDecorator[datetime]):
 
 metadata = MetaData()
 
-# A client chooses hookInstance, and so the uuid: the key keeps one client's cards from
-# being overwritten, or answered, by another.
+# A client chooses hookInstance, and so the uuid: the key keeps one client's cards, and one
+# tenant's, from being overwritten, or answered, by another.
 cards = Table(
     "cards",
     metadata,
     Column("client", PlainText, primary_key=True),
+    Column("tenant", PlainText, primary_key=True),  # empty when the token named none
     Column("uuid", PlainText, primary_key=True),
-    Column("tenant", PlainText, nullable=False),
     Column("service", PlainText, nullable=False),
     Column("hook_instance", PlainText, nullable=False),
     Column("rulebook_version", PlainText, nullable=False),
@@ -95,7 +95,7 @@ feedback = Table(
     Column("comment", PlainText),  # free text: may name the patient
     Column("outcome_at", Instant, nullable=False),  # the client's clock
     Column("received_at", Instant, nullable=False),  # ours
-    Index("feedback_client_card", "client", "card"),
+    Index("feedback_client_tenant_card", "client", "tenant", "card"),
     Index("feedback_received_at", "received_at"),
 )
 

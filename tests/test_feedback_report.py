@@ -200,6 +200,7 @@ class Answered:
             for number in range(count):
                 yield CardAnswer(
                     client="ehr",
+                    tenant="",
                     uuid=f"{response}-{number}",
                     rule="bed-rest",
                     outcome="fires",

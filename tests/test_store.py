@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, insert, select
 
 from service import migrations
 from service.auth import NonceStoreUnavailable
@@ -139,6 +140,29 @@ def test_two_clients_that_choose_one_uuid_do_not_meet(store: Store) -> None:
     ]
 
 
+def test_two_tenants_of_a_client_do_not_meet(store: Store) -> None:
+    south = replace(CARD, tenant="south", rule="bed-rest")
+    store.record_cards([CARD, south])
+    store.record_cards([replace(south, outcome="again")])
+    store.record_feedback([ITEM], replace(DELIVERY, tenant="south"))
+
+    assert [(row.tenant, row.rule, row.response) for row in store.answers(*EVER)] == [
+        ("north", "systemic-corticosteroid", None),
+        ("south", "bed-rest", "accepted"),
+    ]
+    assert store.unknown_feedback(*EVER) == 0
+    store.record_feedback([ITEM], replace(DELIVERY, tenant="west"))
+    assert store.unknown_feedback(*EVER) == 1
+
+
+def test_feedback_of_one_tenant_does_not_keep_the_card_of_another(store: Store) -> None:
+    old = NOON - timedelta(days=1)
+    store.record_cards([replace(CARD, issued_at=old)])
+    store.record_feedback([ITEM], replace(DELIVERY, tenant="south"))
+
+    assert store.purge(NOON).cards == 1
+
+
 def test_feedback_comes_back_as_it_was_given(store: Store, engine: Engine) -> None:
     item = FeedbackItem(
         card="card-1",
@@ -188,6 +212,7 @@ def test_feedback_joins_its_card_and_repeats_are_kept(store: Store) -> None:
 
 _CARD_COLUMNS = (
     "ehr",
+    "north",
     "card-1",
     "systemic-corticosteroid",
     "axial",
@@ -332,7 +357,28 @@ def test_migrations_make_the_tables_that_the_store_uses(store: Store, engine: En
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, metadata) == []
-    assert store.current() == store.upgrade() == migrations.head() == "0001"
+    assert store.current() == store.upgrade() == migrations.head() == "0002"
+
+
+def test_cards_of_the_first_revision_are_kept(
+    database_url: str, open_store: OpenStore, engine: Engine
+) -> None:
+    if database_url.startswith("sqlite"):
+        Path(database_url.removeprefix("sqlite:///")).touch()
+    with engine.begin() as connection:
+        command.upgrade(migrations._config(connection), "0001")
+    store = open_store(database_url)
+    columns = [column.name for column in cards.c]
+    row = dict.fromkeys(columns, "x") | {"suggestions": [], "findings": [], "issued_at": NOON}
+    with engine.begin() as connection:
+        connection.execute(insert(cards), row)
+    store.record_feedback([replace(ITEM, card="x")], replace(DELIVERY, client="x", tenant="x"))
+
+    store.upgrade()
+
+    assert [(row.tenant, row.response) for row in store.answers(*EVER)] == [("x", "accepted")]
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
 
 
 def test_an_empty_database_is_not_ready(database_url: str, open_store: OpenStore) -> None:
