@@ -15,11 +15,15 @@ from typing import Any
 
 import orjson
 
-from service.errors import BadRequest, Issue, operation_outcome
+from service.errors import BadRequest, Issue, PayloadTooLarge, operation_outcome
 from service.store import FeedbackItem
 
 _MAX_ID = 255  # characters of a uuid, a code or a system: they are indexed and reported
 _MAX_ISSUES = 50
+_MAX_COMMENT = 4_000  # characters
+# Of a POST: the database is held while they are stored, and has tokens to look after too.
+_MAX_ITEMS = 1_000
+_MAX_SUGGESTIONS = 100  # of an item
 _RFC_3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
 )
@@ -45,7 +49,7 @@ class _Refused(Exception):
 
 
 def read_feedback(body: bytes) -> FeedbackBatch:
-    """Read a POST; never raises."""
+    """Read a POST; raise :class:`PayloadTooLarge` for more items than are stored at once."""
     try:
         entries = _entries(body)
     except _Refused as refusal:
@@ -91,6 +95,9 @@ def _entries(body: bytes) -> list[Any]:
         return [entries]
     if not isinstance(entries, list) or not entries:
         raise _Refused("feedback is not an array with items.", "feedback", _SHAPE)
+    if len(entries) > _MAX_ITEMS:
+        text = f"The body brings more than {_MAX_ITEMS} items; none was stored."
+        raise PayloadTooLarge(Issue(text, "feedback", "Send them in several calls."))
     return entries
 
 
@@ -143,6 +150,9 @@ def _accepted(suggestions: object, path: str, faults: list[Issue]) -> tuple[str,
     if not isinstance(suggestions, list) or not suggestions:
         faults.append(Issue("An accepted card needs its accepted suggestions.", where, remedy))
         return ()
+    if len(suggestions) > _MAX_SUGGESTIONS:
+        faults.append(Issue(f"More than {_MAX_SUGGESTIONS} suggestions.", where, remedy))
+        return ()
     return tuple(
         _id(one if isinstance(one, dict) else {}, "id", f"{where}[{index}]", faults, remedy)
         for index, one in enumerate(suggestions)
@@ -178,6 +188,11 @@ def _id(parent: Json, key: str, path: str, faults: list[Issue], remedy: str) -> 
 
 def _comment(reason: Json, path: str, faults: list[Issue]) -> str | None:
     comment = reason.get("userComment")
+    if isinstance(comment, str) and len(comment) > _MAX_COMMENT:
+        # Not cut off: what is acknowledged is on disk, whole.
+        text = f"userComment has more than {_MAX_COMMENT} characters."
+        faults.append(Issue(text, path, "Send a shorter one."))
+        return None
     if comment is None or isinstance(comment, str):
         return comment or None
     told = Issue("userComment is not a string.", path, "Send a string, or leave it out.")

@@ -169,6 +169,16 @@ def test_an_item_is_read(sent: object, read_as: object) -> None:
             "feedback[0].overrideReason.userComment",
             id="comment-is-an-object",
         ),
+        pytest.param(
+            overridden({"userComment": "x" * 4_001}),
+            "feedback[0].overrideReason.userComment",
+            id="comment-too-long",
+        ),
+        pytest.param(
+            accepted(acceptedSuggestions=[{"id": SUGGESTION}] * 101),
+            "feedback[0].acceptedSuggestions",
+            id="too-many-suggestions",
+        ),
         *(
             pytest.param(
                 overridden(outcomeTimestamp=time), "feedback[0].outcomeTimestamp", id=name
@@ -224,6 +234,12 @@ def test_good_items_are_kept_beside_bad_ones() -> None:
 
     assert batch.items == (ACCEPTED, OVERRIDDEN, ACCEPTED)
     assert [issue.path for issue in batch.refused] == ["feedback[1]", "feedback[3].card"]
+
+
+def test_a_long_comment_is_kept_whole() -> None:
+    assert [item.comment for item in read(overridden({"userComment": "é" * 4_000})).items] == [
+        "é" * 4_000
+    ]
 
 
 def test_a_lone_item_is_read_as_an_array_of_one() -> None:

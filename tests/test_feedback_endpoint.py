@@ -112,6 +112,18 @@ def test_useless_feedback_is_refused(
     assert stored(store) == 0
 
 
+def test_more_items_than_are_stored_at_once_are_refused_whole(store: Store) -> None:
+    client = create_app(Settings(), store=store).test_client()
+
+    many = send(client, *[OVERRIDDEN] * 1_001)
+    before = stored(store)
+    most = send(client, *[OVERRIDDEN] * 1_000)
+
+    assert (many.status_code, before) == (413, 0)
+    assert many.json["issue"][0]["diagnostics"] == "Send them in several calls."
+    assert (most.status_code, stored(store)) == (200, 1_000)
+
+
 def test_feedback_for_an_unknown_service_is_404(client: FlaskClient) -> None:
     assert send(client, OVERRIDDEN, path="/cds-services/other/feedback").status_code == 404
 

@@ -387,7 +387,7 @@ def run(url: str, *arguments: str) -> Result:
 
 
 def test_the_commands_create_show_report_and_purge(database_url: str, tmp_path: Path) -> None:
-    assert run(database_url, "db", "upgrade").output == "The database is at revision 0001.\n"
+    assert run(database_url, "db", "upgrade").output == "The database is at revision 0002.\n"
     assert run(database_url, "db", "current").exit_code == 0
     store = Store(database_url)
     store.record_cards([issued("a", "steroid", MONDAY - timedelta(days=10_000))])
@@ -457,5 +457,5 @@ def test_a_database_that_is_behind_is_told_apart(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert result.output == (
-        "Error: The database is at revision none, this version uses 0001.\n"
+        "Error: The database is at revision none, this version uses 0002.\n"
     )
