@@ -77,8 +77,7 @@ class CardWriter:
             self._queue.extend(cards)
             self._drop_oldest()
             self._tell()
-            if self._thread is None:
-                self._thread = self._start()
+            self._watch_over_thread()
             if idle or self._is_due():  # woken at every call, the writer would slow them all
                 self._changed.notify()
 
@@ -91,6 +90,16 @@ class CardWriter:
             self._at_exit.cancel()
         if self._thread is not None:
             self._thread.join(timeout)
+
+    def _watch_over_thread(self) -> None:
+        """Have a thread write; call it with the lock held."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        if self._at_exit is not None:
+            self._at_exit.cancel()
+        self.dropped += self._writing  # a thread that died of a fault took them along
+        self._writing = 0
+        self._thread = self._start()
 
     def _start(self) -> threading.Thread:
         # Unlike atexit, this also runs at the end of a forked worker.

@@ -228,6 +228,7 @@ class FhirClient:
             raise
         if outcome != "ok":
             response.raw.close()  # what is left of its body is not waited for
+        read.leave()
         return outcome
 
 
@@ -280,16 +281,21 @@ class _Read:
     def use(self, connection: HTTPConnection) -> None:
         self.connection = connection
 
+    def leave(self) -> None:
+        """Forget the connection: it may serve another call by now."""
+        self.connection = None
+
     def end(self, fault: Outcome | None) -> None:
         self._fault = fault
 
     def abandon(self) -> None:
         """Wake the thread that waits for the server."""
         connection = self.connection
-        if connection is not None and connection.sock is not None:
+        sock = connection.sock if connection is not None else None  # it may vanish any moment
+        if sock is not None:
             with suppress(OSError):
                 # Not its own method, which for TLS would change it under the other thread.
-                socket.socket.shutdown(connection.sock, socket.SHUT_RDWR)
+                socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
     def pages(self) -> Pages:
         calls = tuple(self.calls)

@@ -1,7 +1,7 @@
 """What is kept of a call: the cards issued and, when it comes, the feedback on them."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
@@ -36,7 +36,7 @@ class Records:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
-        self._writer = CardWriter(store, watch)
+        self._writer = CardWriter(self, watch)
         self._now = now
         self._prepared = False
 
@@ -58,6 +58,11 @@ class Records:
         """Have the cards of an answer stored, soon."""
         if answered.plans:
             self._writer.put(list(self._issued(answered, body, client)))
+
+    def record_cards(self, issued: Sequence[IssuedCard]) -> None:
+        """Store cards, in a database that may have come only now."""
+        self._upgrade()
+        self._store.record_cards(issued)
 
     def keep_feedback(self, batch: FeedbackBatch, service: str, client: Client) -> None:
         """Store the feedback, durably; raise StorageUnavailable when that is not possible."""

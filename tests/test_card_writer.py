@@ -5,8 +5,11 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import pytest
+
 from service.card_writer import CardWriter
 from service.store import IssuedCard, StorageUnavailable
+from tests.live import until
 
 NOON = datetime(2026, 6, 30, 12, tzinfo=UTC)
 PATIENCE = 20.0  # seconds; reached only by a test that fails
@@ -36,11 +39,14 @@ class Shelf:
         self.open = threading.Event()
         self.open.set()
         self.away = False
+        self.fault: Exception | None = None
 
     def record_cards(self, issued: Sequence[IssuedCard]) -> None:
         """Keep the uuids, unless told otherwise."""
         self.asked.set()
         assert self.open.wait(PATIENCE)
+        if self.fault:
+            raise self.fault
         if self.away:
             raise StorageUnavailable("OperationalError")
         self.batches.append([card.uuid for card in issued])
@@ -113,6 +119,26 @@ def test_a_store_that_stays_away_does_not_hold_up_the_end() -> None:
     writer.put([card("late")])
 
     assert (shelf.batches, writer.waiting, writer.dropped) == ([], 0, 3)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_writer_whose_thread_died_goes_on_with_the_next_cards() -> None:
+    shelf = Shelf()
+    shelf.fault = ValueError("a fault of ours")
+    writer = CardWriter(shelf)
+    writer.put([card("a")])
+    assert until(PATIENCE, lambda: not is_alive(writer))
+
+    shelf.fault = None
+    writer.put([card("b")])
+    writer.stop(PATIENCE)
+
+    assert shelf.batches == [["b"]]
+    assert (writer.waiting, writer.dropped) == (0, 1)
+
+
+def is_alive(writer: CardWriter) -> bool:
+    return writer._thread is not None and writer._thread.is_alive()
 
 
 def test_a_writer_without_cards_starts_no_thread() -> None:

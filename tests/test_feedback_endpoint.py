@@ -217,3 +217,16 @@ def test_database_that_was_away_at_the_start_is_prepared_when_it_comes(
 
     assert (before, after, stored(store)) == (503, 200, 1)
     store.close()
+
+
+def test_cards_are_stored_in_a_database_that_was_away_at_the_start(tmp_path: Path) -> None:
+    folder = tmp_path / "volume"
+    store = Store(f"sqlite:///{folder / 'store.sqlite3'}")
+    client = create_app(Settings(), store=store).test_client()
+
+    folder.mkdir()
+    client.post(SIGN, json=json.loads(REQUEST.read_bytes()))
+
+    file = folder / "store.sqlite3"
+    assert until(10, lambda: file.exists() and store.current() and answers(store))
+    store.close()

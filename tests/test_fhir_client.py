@@ -2,24 +2,29 @@
 
 import gc
 import logging
+import socket
 import threading
 import traceback
 import weakref
 from collections.abc import Iterator
 from queue import SimpleQueue
+from typing import cast
 
 import pytest
+from urllib3.connection import HTTPConnection
 
 from service import fhir_client
 from service.addresses import Reach, read_server
 from service.fhir_client import (
     MOST_PAGES,
+    Allowance,
     FhirClient,
     FhirLimits,
     FhirServer,
     Outcome,
     Pages,
     Query,
+    _Read,
     next_link,
 )
 from tests import faulty_fhir
@@ -422,3 +427,42 @@ def test_absent_server_is_unreachable(client: FhirClient) -> None:
 )
 def test_next_page_is_found(links: object, following: str | None) -> None:
     assert next_link({"link": links}) == following
+
+
+class Vanishing:
+    """A connection whose thread closes it while another looks at it."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.held = socket.socket()
+
+    @property
+    def sock(self) -> socket.socket | None:
+        """Give the socket to the first who asks."""
+        self.looks += 1
+        return self.held if self.looks == 1 else None
+
+
+def test_read_is_abandoned_while_its_thread_closes_the_connection(fhir: FaultyFhir) -> None:
+    abandoned = _Read(server(fhir), READ, Allowance(LIMITS, 1))
+    connection = Vanishing()
+    abandoned.use(cast(HTTPConnection, connection))
+
+    with connection.held:
+        abandoned.abandon()
+
+    assert connection.looks == 1
+
+
+def test_read_leaves_the_connection_to_others_between_pages(
+    client: FhirClient, fhir: FaultyFhir, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fhir.told["Condition"] = says(bundle(PAIN))
+    between: list[object] = []
+    monkeypatch.setattr(
+        _Read, "end", lambda self, fault: between.append((self.connection, fault))
+    )
+
+    read(client, fhir)
+
+    assert between == [(None, None)]
