@@ -56,6 +56,15 @@ _LOOPBACK = _networks("127.0.0.0/8", "::1/128")
 # RFC 1918 and RFC 4193.
 _PRIVATE = _networks("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7")
 
+# Reserved or deprecated, which Python 3.11 knows of only in part.
+_SPECIAL = _networks(
+    "192.0.0.8/32",  # dummy address (RFC 7600)
+    "fec0::/10",  # site-local (RFC 3879)
+    "3fff::/20",  # documentation (RFC 9637)
+    "5f00::/16",  # segment identifiers (RFC 9602)
+    "100:0:0:1::/64",  # dummy prefix (RFC 9780)
+)
+
 # Where clouds tell machines their secrets; most are link-local, and refused as such besides.
 _METADATA = _networks(
     "169.254.169.254/32",  # AWS, Azure, Google Cloud, Oracle, OpenStack
@@ -145,7 +154,9 @@ def judge(address: str, reach: Reach) -> str | None:
         return "metadata"
     if _in(ip, _LOOPBACK):
         return None if reach is Reach.LOOPBACK else "loopback"
-    if ip.is_link_local or ip.is_multicast or ip.is_unspecified or _in(ip, _EMBEDDING):
+    if ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+        return "special"
+    if _in(ip, _EMBEDDING) or _in(ip, _SPECIAL):
         return "special"
     if reach is Reach.LOOPBACK:
         return "not loopback"

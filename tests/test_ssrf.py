@@ -293,6 +293,10 @@ def test_listed_server_is_connected_to(reader: FhirClient, connected: list[str])
         ("224.0.0.1", False),
         ("0.0.0.0", False),  # noqa: S104
         ("100.64.0.1", False),
+        ("192.0.0.8", False),
+        ("fec0::1", False),
+        ("3fff::1", False),
+        ("5f00::1", False),
     ],
 )
 def test_private_network_is_reached_only_if_the_operator_says_so(
