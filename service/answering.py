@@ -13,7 +13,7 @@ from cards.suggestion_templates import load_templates
 from service.clients import UNAUTHENTICATED, Client
 from service.envelope import HookRequest
 from service.errors import DataUnavailable, InternalError, Issue
-from service.fhir_access import FhirAccess
+from service.fhir_access import FhirAccess, unread_because
 from service.gather import DATA, WHO, Gathered, gather, own_name
 from service.limits import check_depth
 from service.reading import Reading, read_chart
@@ -66,8 +66,10 @@ class Answering:
     ) -> Answered:
         """Read, evaluate and plan; raise :class:`DataUnavailable` when nothing can be said."""
         watch = watch or Stopwatch()
+        source = self.fhir.source(request, client, watch.left)
         try:
-            gathered = self._gather(request, client, watch)
+            gathered = gather(request, request.service, source)
+            watch.lap("gather")
             reading = read_chart(request, gathered, today)
         except TypeError:  # what orjson says of a value that it cannot write, to look it up
             # Only now: to measure every call would take as long as to parse it.
@@ -76,7 +78,7 @@ class Answering:
         patient = Assessment.of(reading.chart)
         evaluation = evaluate(self.book, patient, request.hook, reading.orders)
         _refuse_when_broken(evaluation)
-        self._refuse_when_blind(request, gathered, reading, evaluation)
+        self._refuse_when_blind(request, gathered, reading, evaluation, unread_because(source))
         plans = plan(settle(evaluation.findings, self.policy), request.hook, self.policy)
         if _is_for_the_patient(request):
             plans = ()
@@ -87,19 +89,13 @@ class Answering:
         """Return the body of the answer."""
         return self.responder.respond(answered)
 
-    def _gather(self, request: HookRequest, client: Client, watch: Stopwatch) -> Gathered:
-        """Return what the client sent, and what its FHIR server had besides."""
-        source = self.fhir.source(request, client, watch.left)
-        gathered = gather(request, request.service, source)
-        watch.lap("gather")
-        return gathered
-
     def _refuse_when_blind(
         self,
         request: HookRequest,
         gathered: Gathered,
         reading: Reading,
         evaluation: Evaluation,
+        unread: Issue | None,
     ) -> None:
         said = any(finding.rule.origin != "service" for finding in evaluation.findings)
         if said or not _is_blind(gathered) or not _concerns(self.book, request.hook, reading):
@@ -111,7 +107,8 @@ class Answering:
                 remedy="Send the prefetch keys that GET /cds-services names, or let them be "
                 "read from a fhirServer that is registered here; null or an empty Bundle says "
                 f"that there is nothing. Missing: {_named(gathered)}.",
-            )
+            ),
+            *filter(None, [unread]),
         )
 
 

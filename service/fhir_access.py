@@ -13,6 +13,7 @@ from service.addresses import AddressRefused, Reach, ServerAddress, read_server
 from service.catalogue import PREFETCH
 from service.clients import Client
 from service.envelope import FhirAuthorization, HookRequest
+from service.errors import Issue
 from service.fhir_client import (
     Allowance,
     FhirClient,
@@ -87,6 +88,23 @@ class ClosedSource:
         """Read nothing."""
         log.warning("fhir_server_refused client=%s reason=%s", self.client, self.reason)
         return {}
+
+
+def unread_because(source: FhirSource | ClosedSource | None) -> Issue | None:
+    """Tell the client why nothing was read for it; None when it was tried."""
+    if source is None:
+        return Issue(
+            "No fhirServer came with the call, so nothing was read from one.",
+            "fhirServer",
+            "Send fhirServer with fhirAuthorization, if the operator agreed to read it.",
+        )
+    if isinstance(source, FhirSource):
+        return None
+    return Issue(
+        f"The fhirServer was not read: {source.reason}.",
+        "fhirServer",
+        "Compare it, and its fhirAuthorization, with what the operator registered.",
+    )
 
 
 class FhirAccess:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from service.app import create_app
 from service.catalogue import find
-from service.envelope import HookRequest
+from service.envelope import HookRequest, validator
 from service.fhir_client import Outcome, Pages, Query
 from service.gather import DATA, Gathered, gather
 from service.settings import Settings
@@ -491,8 +491,38 @@ def test_nothing_to_be_had_is_412(client: FlaskClient, fhir: FaultyFhir) -> None
     response = call(client, fhir)
 
     assert response.status_code == 412
-    assert response.json["issue"][0]["expression"] == ["prefetch"]
+    assert [issue["expression"] for issue in response.json["issue"]] == [["prefetch"]]
     assert TOKEN not in response.text
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"fhirServer": None},
+            "No fhirServer came with the call, so nothing was read from one.",
+        ),
+        (
+            {"fhirAuthorization": {"access_token": TOKEN, "expires_in": 0}},
+            "The fhirServer was not read: fhirAuthorization has expired.",
+        ),
+        (
+            {"fhirServer": "https://fhir.example.org/r4"},
+            "The fhirServer was not read: not on this machine, and the client is not known.",
+        ),
+    ],
+)
+def test_412_says_why_nothing_was_read(
+    client: FlaskClient, fhir: FaultyFhir, changes: dict[str, Any], said: str
+) -> None:
+    response = call(client, fhir, **changes)
+
+    assert response.status_code == 412
+    issue = response.json["issue"][1]
+    assert (issue["details"]["text"], issue["expression"]) == (said, ["fhirServer"])
+    assert issue["diagnostics"]
+    assert list(validator("operation-outcome").iter_errors(response.json)) == []
+    assert fhir.seen == []
 
 
 def test_server_that_may_not_be_read_is_a_named_gap(
