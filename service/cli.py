@@ -7,7 +7,7 @@ from typing import cast
 import click
 
 from cards.site import SiteError
-from service.clients import ClientsError
+from service.clients import ClientsError, load_clients
 from service.engines import DatabaseUrlError
 from service.settings import PREFIX, Settings, SettingsError, read_settings
 
@@ -96,6 +96,11 @@ def _check_reach(settings: Settings, *, allow_unauthenticated: bool) -> None:
             f"Tokens are meant for the address that clients call. Say in {PREFIX}"
             "PUBLIC_BASE_URLS which that is, without /cds-services."
         )
+    if settings.clients_file is not None and settings.workbench:
+        raise click.ClickException(
+            f"The pages of the workbench ask for no token, and {settings.host} can be reached "
+            f"from other machines. Leave {PREFIX}WORKBENCH out, or listen on 127.0.0.1."
+        )
 
 
 def _start(settings: Settings) -> None:
@@ -107,13 +112,19 @@ def _start(settings: Settings) -> None:
 
     def started() -> None:
         click.echo(f"Listening on {address} ({workers})")
-        if settings.clients_file is None:
-            click.echo("Callers are not authenticated: no clients are named.")
+        click.echo(_who_may_call(settings))
 
     try:
         server.serve(settings, started)
     except OSError as error:
         raise click.ClickException(f"Cannot listen on {address}: {error.strerror}") from None
+
+
+def _who_may_call(settings: Settings) -> str:
+    if settings.clients_file is None:
+        return "Callers are not authenticated: no clients are named."
+    number = len(load_clients(settings.clients_file).by_issuer)
+    return f"Callers are authenticated: {number} client{'' if number == 1 else 's'}."
 
 
 def _bracketed(host: str) -> str:

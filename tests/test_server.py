@@ -10,12 +10,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from email.message import Message
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from click.testing import CliRunner
 
 from service.cli import main
+from tests.live import clients_file, served
 
 ORIGIN = {"Origin": "https://sandbox.example.org", "Content-Type": "application/json"}
 SIGN = "/cds-services/back-pain-order-sign"
@@ -116,6 +118,30 @@ def test_address_that_others_reach_is_refused_without_consent() -> None:
 
     assert result.exit_code == 1
     assert "--allow-unauthenticated" in result.output
+
+
+def test_pages_without_a_token_are_not_opened_to_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACK_PAIN_CDS_CLIENTS_FILE", str(clients_file(tmp_path)))
+    monkeypatch.setenv("BACK_PAIN_CDS_PUBLIC_BASE_URLS", "https://cds.example.org")
+    monkeypatch.setenv("BACK_PAIN_CDS_WORKBENCH", "true")
+    result = CliRunner().invoke(main, ["serve", "--host", "0.0.0.0"])  # noqa: S104
+
+    assert result.exit_code == 1
+    assert "Leave BACK_PAIN_CDS_WORKBENCH out, or listen on 127.0.0.1." in result.output
+
+
+def test_start_says_how_many_clients_may_call(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {
+        "clients_file": clients_file(tmp_path),
+        "database_url": "none",
+    }
+    with served(tmp_path, **settings) as service:
+        assert service.process.stdout is not None
+        told = service.process.stdout.readline()
+
+    assert told == "Callers are authenticated: 1 client.\n"
 
 
 @pytest.mark.parametrize("option", ["--port=0", "--workers=0", "--threads=0"])
