@@ -59,7 +59,8 @@ class Unauthorised(ServiceError):
     headers: Mapping[str, str] = MappingProxyType({"WWW-Authenticate": "Bearer"})
 
     def __init__(self, reason: Reason) -> None:
-        super().__init__(Issue("The call is not authorised."))
+        remedy = "Send a token as agreed; the operator's log has the reason."
+        super().__init__(Issue("The call is not authorised.", remedy=remedy))
         self.reason = reason
         self.client = ""  # the name of the trusted client that the token claims to be of
 

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from service.catalogue import HOOKS, SERVICES
+from service.version import program_version
 
 Json = dict[str, Any]
 
@@ -26,6 +27,7 @@ _NAMED: Mapping[str, str] = {
 def description() -> bytes:
     """Return the OpenAPI 3.1 document."""
     document: Json = orjson.loads(_FRAME.read_bytes())
+    document["info"]["version"] = program_version()
     components = document["components"]
     components["parameters"]["service"]["schema"]["enum"] = [each.id for each in SERVICES]
     for name, file in _NAMED.items():

@@ -18,7 +18,7 @@ from service.catalogue import PROTOCOL_VERSION, discovery, find
 from service.clients import UNAUTHENTICATED, Client
 from service.conformance_sampling import ConformanceSampler
 from service.envelope import read_request
-from service.errors import from_status
+from service.errors import Issue, UnsupportedMediaType, from_status
 from service.feedback import FeedbackBatch, feedback_answer, read_feedback
 from service.limits import RateLimit, check_size
 from service.metrics import CONTENT_TYPE, Metrics
@@ -28,9 +28,11 @@ from service.settings import Settings
 from service.shown_plans import ShownPlans
 from service.stopwatch import Stopwatch
 from service.store import StorageUnavailable
+from service.version import program_version
 
 EXTENSION = "back-pain-cds"
 RULEBOOK = "rulebook"
+_PLAIN = frozenset({"", "identity"})  # a body that is not compressed
 
 log = logging.getLogger("back_pain_cds")
 bp = Blueprint("cds-hooks", __name__)
@@ -109,8 +111,9 @@ def feedback(service_id: str) -> ResponseReturnValue:
 
 @bp.get("/health")
 def health() -> dict[str, object]:
-    """Say that the service answers, and which knowledge it answers with."""
-    return {"status": "ok", "cdsHooks": PROTOCOL_VERSION, **_shell().versions}
+    """Say that the service answers, and which program and knowledge it answers with."""
+    known = {"version": program_version(), "cdsHooks": PROTOCOL_VERSION}
+    return {"status": "ok", **known, **_shell().versions}
 
 
 @bp.get("/ready")
@@ -193,6 +196,10 @@ def _shell() -> Shell:
 
 
 def _body() -> bytes:
+    if request.headers.get("Content-Encoding", "identity").strip().lower() not in _PLAIN:
+        raise UnsupportedMediaType(
+            Issue("The body is compressed.", remedy="Send it without Content-Encoding.")
+        )
     body = request.get_data(cache=False)
     # A body without a length is cut off at the limit; the next read raises when there was more.
     request.stream.read(1)

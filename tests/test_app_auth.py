@@ -53,6 +53,7 @@ def test_door_is_closed_without_a_token(
                 "severity": "error",
                 "code": "login",
                 "details": {"text": "The call is not authorised."},
+                "diagnostics": "Send a token as agreed; the operator's log has the reason.",
             }
         ],
     }

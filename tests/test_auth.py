@@ -141,6 +141,7 @@ def test_refusal_tells_the_caller_nothing_and_the_log_enough() -> None:
                 "severity": "error",
                 "code": "login",
                 "details": {"text": "The call is not authorised."},
+                "diagnostics": "Send a token as agreed; the operator's log has the reason.",
             }
         ],
     }

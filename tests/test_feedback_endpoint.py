@@ -124,6 +124,14 @@ def test_more_items_than_are_stored_at_once_are_refused_whole(store: Store) -> N
     assert (most.status_code, stored(store)) == (200, 1_000)
 
 
+def test_compressed_feedback_is_415(client: FlaskClient, store: Store) -> None:
+    response = client.post(
+        FEEDBACK, data=feedback_on("1"), headers={"Content-Encoding": "gzip"}
+    )
+
+    assert (response.status_code, stored(store)) == (415, 0)
+
+
 def test_feedback_for_an_unknown_service_is_404(client: FlaskClient) -> None:
     assert send(client, OVERRIDDEN, path="/cds-services/other/feedback").status_code == 404
 

@@ -1,10 +1,12 @@
 """CDS Hooks over HTTP: statuses, headers and shapes, whatever the rules say."""
 
+import gzip
 import io
 import json
 import logging
 from collections.abc import Mapping
 from datetime import date
+from importlib import metadata
 from typing import Any
 
 import pytest
@@ -24,6 +26,7 @@ from service.reading import Reading
 from service.response import Answered
 from service.settings import Settings
 from service.stopwatch import Stopwatch
+from service.version import program_version
 
 SIGN = "/cds-services/back-pain-order-sign"
 REQUEST: dict[str, Any] = {
@@ -118,10 +121,34 @@ def test_every_service_of_discovery_answers(client: FlaskClient) -> None:
 def test_health_names_the_knowledge(client: FlaskClient) -> None:
     assert client.get("/health").json == {
         "status": "ok",
+        "version": program_version(),
         "cdsHooks": "2.0.1",
         "rulebook": "abc",
         "drugs": "d",
     }
+
+
+def test_version_is_that_of_the_installed_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "version", {"back-pain-cds": "2026.11.0"}.__getitem__)
+
+    assert program_version.__wrapped__() == "2026.11.0"
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, identity"])
+def test_compressed_body_is_415(client: FlaskClient, answers: Answers, encoding: str) -> None:
+    body = gzip.compress(json.dumps(REQUEST).encode())
+    headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
+
+    issue = assert_outcome(client.post(SIGN, data=body, headers=headers), 415)
+
+    assert issue["diagnostics"] == "Send it without Content-Encoding."
+    assert answers.calls == []
+
+
+def test_body_that_says_it_is_not_compressed_is_read(client: FlaskClient) -> None:
+    headers = {"Content-Encoding": "identity"}
+
+    assert client.post(SIGN, json=REQUEST, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/cds-services/", "/cds-services//back-pain-order-sign"])
