@@ -128,6 +128,16 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql(f"BEGIN {mode}")
 
 
+def empty_log(engine: Engine) -> bool:
+    """Move SQLite's write-ahead log into the file, and empty it; say whether that was done."""
+    connection = engine.raw_connection()  # outside of any transaction
+    try:
+        busy, *_ = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.close()
+    return not busy
+
+
 def _identity(path: Path) -> tuple[int, int] | None:
     try:
         status = path.stat()

@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import itertools
+import logging
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,10 +35,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service import migrations
 from service.auth import NonceStoreUnavailable
-from service.engines import open_engine, read_url
+from service.engines import empty_log, open_engine, read_url
 from service.errors import Issue, ServiceError
 from service.forks import call_after_fork
 from service.tables import cards, feedback, used_tokens
+
+log = logging.getLogger("back_pain_cds")
 
 _MIGRATION_LOCK = 0x6270_6364  # any number that nobody else on this database uses
 _ROWS_A_STEP = 5_000
@@ -279,11 +283,13 @@ class Store:
     def purge(self, older_than: datetime) -> Purged:
         """Remove what is older; a card stays as long as feedback on it does."""
         answered = exists().where(_ANSWERED)
-        return Purged(
+        purged = Purged(
             feedback=self._delete(feedback, feedback.c.received_at < older_than),
             cards=self._delete(cards, and_(cards.c.issued_at < older_than, ~answered)),
             used_tokens=self._delete(used_tokens, used_tokens.c.until < self._now()),
         )
+        self._empty_log()
+        return purged
 
     def close(self) -> None:
         """Close the connections; a later call opens new ones."""
@@ -313,6 +319,17 @@ class Store:
             total += removed
             if removed < _ROWS_A_STEP:
                 return total
+
+    def _empty_log(self) -> None:
+        """Take purged comments out of SQLite's write-ahead log too."""
+        if self._url.get_backend_name() != "sqlite":
+            return
+        try:
+            emptied = empty_log(self._durable)
+        except (SQLAlchemyError, sqlite3.Error) as error:
+            raise StorageUnavailable(type(error).__name__) from None
+        if not emptied:  # somebody reads or writes without pause; the next purge does it
+            log.warning("database_log_not_emptied")
 
     def _create_file(self) -> None:
         if self._url.get_backend_name() != "sqlite":

@@ -347,10 +347,30 @@ def test_purged_comments_leave_the_file(tmp_path: Path, open_store: OpenStore) -
     store.upgrade()
     store.record_feedback([replace(ITEM, comment="Qwertzuiop")], DELIVERY)
 
-    store.purge(NOON + timedelta(days=1))
-    store.close()  # the last connection folds the write-ahead log into the file
+    other = open_store(f"sqlite:///{path}")  # as a service does that goes on
+    other.check()
 
-    assert b"Qwertzuiop" not in path.read_bytes()
+    store.purge(NOON + timedelta(days=1))
+
+    kept = b"".join(part.read_bytes() for part in tmp_path.glob("store.sqlite3*"))
+    assert b"Qwertzuiop" not in kept
+
+
+def test_a_log_that_somebody_reads_is_left_to_the_next_purge(
+    tmp_path: Path, open_store: OpenStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "store.sqlite3"
+    store = open_store(f"sqlite:///{path}")
+    store.upgrade()
+    store.record_feedback([ITEM], DELIVERY)
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT * FROM feedback").fetchone()
+
+    assert store.purge(NOON + timedelta(days=1)).feedback == 1
+
+    reader.close()
+    assert caplog.messages == ["database_log_not_emptied"]
 
 
 def test_migrations_make_the_tables_that_the_store_uses(store: Store, engine: Engine) -> None:
