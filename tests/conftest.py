@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings
 
 from service import audit
 from service.app import create_app
 from service.settings import PREFIX, Settings
+
+# A slow machine is no fault of what is tested.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 # Session-wide: both hold from the first test to the last, and property tests may not
 # depend on fixtures that are made anew for each test.

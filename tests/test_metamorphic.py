@@ -27,7 +27,6 @@ DAY = date.fromisoformat(TODAY)
 
 often = settings(
     max_examples=60,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

@@ -189,7 +189,7 @@ def answer(answering: Answering, odd: Any) -> Json:
     return body
 
 
-@settings(max_examples=400, deadline=None, derandomize=True)
+@settings(max_examples=400, derandomize=True)
 @given(odd=RECORDS)
 def test_an_odd_record_breaks_no_rule(answering: Answering, odd: Json) -> None:
     body = answer(answering, odd)

@@ -184,7 +184,7 @@ def replaced(value: Any, path: tuple[str | int, ...], new: object) -> Any:
     return copy
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(place=st.sampled_from(list(places(FULL))), new=JSON)
 def test_no_json_value_in_any_field_makes_it_fail(
     place: tuple[str | int, ...], new: object

@@ -25,7 +25,6 @@ MEANT = frozenset({200, 400, 412, 413, 415, 422})
 
 often = settings(
     max_examples=150,
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
