@@ -503,7 +503,7 @@ def test_headings_and_tables_of_a_rule_have_names_in_order(
     names = re.findall(r'role="region" aria-label="([^"]+)"', text)
     (first_row,) = re.findall(r"<tr.*?</tr>", text.partition("<tbody")[2], re.S)[:1]
 
-    assert "<h3>" not in text
+    assert "<h4>" not in text
     assert {"When it fires", "Examples"} <= set(names)
     assert len(names) == len(set(names)) == text.count("<table")
     assert re.findall(r'<td [^>]*data-label="([^"]+)"', first_row) == [

@@ -73,7 +73,7 @@ def _title(name: str) -> str:
 
 def body(rule: Rule) -> Markup:
     """Return the page of a rule, below its title."""
-    html = as_html(handbook.entry(rule)).replace("h3>", "h2>")
+    html = as_html(handbook.entry(rule)).replace("h3>", "h2>").replace("h4>", "h3>")
     sections = re.split(r"(?=<h2>)", html)
     return Markup("".join(map(_section, sections)))  # noqa: S704 - as_html() has sanitised it
 
