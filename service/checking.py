@@ -14,7 +14,7 @@ from rich.text import Text
 
 from service.answering import Answering
 from service.catalogue import SERVICES, ServiceDefinition
-from service.command_output import console
+from service.command_output import console, format_option
 from service.envelope import read_request
 from service.errors import ServiceError
 from service.explanation import explanation, refusal
@@ -30,14 +30,7 @@ _INDENT = "    "
 @click.option(
     "--silent/--no-silent", default=True, help="Also list the rules that were silent."
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="The keys of the JSON are in docs/testing.md.",
-)
+@format_option
 def check_command(file: Path, form: str, *, silent: bool) -> None:
     """Explain a request: what is read, what is not valid, which rules fire and why.
 

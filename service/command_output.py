@@ -7,6 +7,15 @@ from typing import TextIO
 import click
 from rich.console import Console
 
+format_option = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="The keys of the JSON are in docs/testing.md.",
+)
+
 PLAIN_WIDTH = 140  # characters of a line that goes to a file or a pipe
 
 

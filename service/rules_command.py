@@ -22,7 +22,7 @@ from cards.previews import first_cards
 from cards.rulebook import Outcome, Rule, load_rulebook
 from cards.site import Site, read_site
 from cards.suggestions import proposals
-from service.command_output import console
+from service.command_output import console, format_option
 
 HOOKS = ("patient-view", "order-select", "order-sign")
 
@@ -36,14 +36,7 @@ HOOKS = ("patient-view", "order-select", "order-sign")
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Show the rules as this site file changes them.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="The keys of the JSON are in docs/testing.md.",
-)
+@format_option
 def rules_command(
     rule: str | None, site_file: Path | None, form: str, *, preview: bool
 ) -> None:
