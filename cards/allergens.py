@@ -4,15 +4,15 @@ import re
 from functools import lru_cache
 
 from cards.chart import Drug, Identified
+from cards.drug_classes import ANY_OPIOID
 
-_OPIOIDS = ("opioid-full-agonist", "opioid-mixed", "tramadol", "buprenorphine")
 _CLASSES = {
     "NSAID": (
         r"nsaids?|non[- ]?steroidal anti[- ]?inflammator(?:y|ies)|cox-?2 inhibitors?",
         ("nsaid", "aspirin"),
     ),
     "salicylate": (r"salicylates?", ("aspirin",)),
-    "opioid": (r"opioids?|opiates?|narcotics?", _OPIOIDS),
+    "opioid": (r"opioids?|opiates?|narcotics?", tuple(sorted(ANY_OPIOID))),
     "benzodiazepine": (r"benzodiazepines?|benzos?", ("benzodiazepine",)),
     "barbiturate": (r"barbiturates?", ("barbiturate",)),
     "corticosteroid": (r"(?:cortico|glucocortico)?steroids?", ("corticosteroid",)),

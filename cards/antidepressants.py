@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from cards.case import Case
+from cards.cautions import QT_PROLONGATION, long_qtc
 from cards.chart import Fact, Fires, MedicationUse, Silent, Verdict
-from cards.circumstances import age, latest
+from cards.circumstances import age
 from cards.contraindications import MYOCARDIAL_INFARCTION, recent_infarctions
 from cards.definitions import number
 from cards.dosing import daily_mg, days_with_refills
@@ -23,8 +24,6 @@ ALCOHOL_REMISSION = known("alcohol-remission")
 ANXIETY = known("anxiety")
 DEPRESSION = known("depression")
 DULOXETINE_INDICATION = known("duloxetine-indication")
-LONG_QT = known("qt-prolongation")
-QTC = known("qtc")
 TCA_CAUTIONS: Final = tuple(map(known, ("glaucoma-angle-closure", "urinary-retention")))
 
 DULOXETINE: Final = "duloxetine"
@@ -233,12 +232,11 @@ def _tricyclic(case: Case) -> str:
 
 
 def _heart_risks(case: Case) -> Iterator[tuple[str, Fact]]:
-    for problem in recent_infarctions(case.chart, case.limits["infarction_days"]):
+    for problem in recent_infarctions(case.chart, number("tricyclic.infarction_days")):
         yield "recent heart attack", problem_fact(problem, MYOCARDIAL_INFARCTION)
-    for problem in active_problems(case.chart, (LONG_QT,)):
-        yield title(LONG_QT), problem_fact(problem, LONG_QT)
-    seen = latest(case.chart, QTC, number("lookback.laboratory_days"))
-    if seen and seen.value is not None and seen.value > case.limits["qtc_ms"]:
+    for problem in active_problems(case.chart, (QT_PROLONGATION,)):
+        yield title(QT_PROLONGATION), problem_fact(problem, QT_PROLONGATION)
+    if seen := long_qtc(case.chart):
         name = f"QTc {seen.value:g} ms"
         yield name, dated_fact(seen.reference, name, seen.on)
 

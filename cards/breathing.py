@@ -3,25 +3,24 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, NamedTuple
 
+from cards import cautions
 from cards.case import Case
 from cards.chart import Fact, Fires, Problem, Silent, Verdict
 from cards.circumstances import age, latest
 from cards.definitions import number
 from cards.dosing import daily_mg
+from cards.drug_classes import ANY_OPIOID
 from cards.kidney import SEVERE_KIDNEY_DISEASE, severe_disease
 from cards.maintenance import is_treatment
 from cards.record import (
     active_problems,
     current_encounter,
     dated_fact,
-    may_be_recent,
     of_this_visit,
     problem_fact,
     reason_fact,
 )
 from cards.sedation import (
-    ANY_OPIOID,
-    BENZODIAZEPINE,
     GABAPENTINOID,
     RELAXANT,
     is_local,
@@ -38,24 +37,8 @@ INTOXICATION = known("intoxication")
 WEAK_BREATHING: Final = tuple(
     map(known, ("sleep-apnoea", "copd", "obesity-hypoventilation", "neuromuscular-disease"))
 )
-OPIOIDS_SLOW_BREATHING: Final = tuple(
-    map(
-        known,
-        (
-            "sleep-apnoea",
-            "respiratory-failure",
-            "copd-severe",
-            "oxygen-dependence",
-            "obesity-hypoventilation",
-        ),
-    )
-)
-# They pass: long ago they say nothing about today.
-PASSING: Final = tuple(map(known, ("respiratory-failure-acute", "copd-exacerbation")))
 
-_DEPRESSANT: Final = (
-    ANY_OPIOID | BENZODIAZEPINE | RELAXANT | {"z-drug", "barbiturate", "other-sedative"}
-)
+_DEPRESSANT: Final = ANY_OPIOID | RELAXANT | cautions.SEDATIVES
 
 
 class Risk(NamedTuple):
@@ -101,10 +84,10 @@ def opioid_respiratory_risk(case: Case) -> Verdict:
         return Silent(silence)
     if is_palliative(case):
         return Silent("palliative")
-    lasting = active_problems(case.chart, OPIOIDS_SLOW_BREATHING)
+    lasting = active_problems(case.chart, cautions.OPIOIDS_SLOW_BREATHING)
     risks = (
-        *_named(lasting, OPIOIDS_SLOW_BREATHING),
-        *_named(_recent(case, PASSING), PASSING),
+        *_named(lasting, cautions.OPIOIDS_SLOW_BREATHING),
+        *_named(cautions.recently_breathless(case.chart), cautions.PASSING),
         *_intoxication(case),
     )
     if not risks:
@@ -147,13 +130,6 @@ def _named(problems: Iterable[Problem], terms: tuple[str, ...]) -> Iterator[Risk
     for problem in problems:
         term = next(term for term in terms if term in problem.concept.terms)
         yield Risk(title(term), problem_fact(problem, term))
-
-
-def _recent(case: Case, terms: tuple[str, ...]) -> Iterator[Problem]:
-    days = number("lookback.acute_illness_days")
-    for problem in active_problems(case.chart, terms):
-        if may_be_recent(problem, case.chart, days):
-            yield problem
 
 
 def _intoxication(case: Case) -> Iterator[Risk]:

@@ -32,18 +32,20 @@ NSAID_ALLERGY: Final = known("nsaid-allergy")
 
 _NSAIDS: Final = frozenset({"nsaid", "aspirin"})
 
-_NSAID_RISKS_EVER: Final = (
+ANTICOAGULATED: Final = known("anticoagulated")
+# The most serious first: one problem is named once.
+NSAID_RISKS_EVER: Final = (
     known("gi-bleed"),
     known("intracranial-bleed"),
-    known("gi-ulcer"),
     MYOCARDIAL_INFARCTION,
     known("cardiovascular-disease"),
+    known("gi-ulcer"),
 )
 _NSAID_RISKS_NOW: Final = (
     known("heart-failure"),
     DIALYSIS,
     known("pregnancy"),
-    known("anticoagulated"),
+    ANTICOAGULATED,
 )
 
 
@@ -64,8 +66,8 @@ def nsaid_contraindicated(chart: Chart) -> Fact | None:
     """
     if allergy := nsaid_allergy(chart):
         return allergy
-    for problem in problems_of(chart, (*_NSAID_RISKS_EVER, *_NSAID_RISKS_NOW)):
-        ever = next((t for t in _NSAID_RISKS_EVER if t in problem.concept.terms), "")
+    for problem in problems_of(chart, (*NSAID_RISKS_EVER, *_NSAID_RISKS_NOW)):
+        ever = next((t for t in NSAID_RISKS_EVER if t in problem.concept.terms), "")
         now = next((t for t in _NSAID_RISKS_NOW if t in problem.concept.terms), "")
         if (ever and stands(problem)) or (now and is_active(problem)):
             return problem_fact(problem, ever or now)

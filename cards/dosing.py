@@ -21,6 +21,7 @@ from typing import Final, NamedTuple
 
 from cards.chart import Amount, Dosage, Drug, Ingredient, MedicationUse, Route
 from cards.definitions import number
+from cards.drug_classes import OPIOIDS
 from cards.sig import PRODUCT_UNITS
 
 MG: Final[Mapping[str, float]] = {"mg": 1.0, "mcg": 0.001, "g": 1000.0}
@@ -38,7 +39,6 @@ _BESIDE: Final = frozenset({"naloxone"})  # "8 mg" of such a combination is the 
 _ORAL_FORMS: Final = frozenset(
     {"tablet", "capsule", "pill", "caplet", "solution", "suspension", "syrup", "lozenge"}
 )
-_OPIOIDS: Final = frozenset({"opioid-full-agonist", "opioid-mixed", "tramadol"})
 _SPRAYED: Final = frozenset({"spray", "puff"})
 
 # Turns the amount of one time into another measure, or says that it cannot.
@@ -125,7 +125,7 @@ def daily_mme(use: MedicationUse) -> Amount | None:
 
 def counts_in_mme(drug: Drug) -> bool:
     """Say whether the drug adds to the total: buprenorphine, for one, is never counted."""
-    return not drug.classes.isdisjoint(_OPIOIDS) or not drug.ingredient_names.isdisjoint(
+    return not drug.classes.isdisjoint(OPIOIDS) or not drug.ingredient_names.isdisjoint(
         _factors().any_route
     )
 

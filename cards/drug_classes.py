@@ -8,7 +8,8 @@ from typing import Any
 
 # A product that holds an opioid keeps its antagonist as an ingredient, not as a class:
 # the naloxone of a buprenorphine tablet is there against injection and rescues nobody.
-_OPIOIDS = frozenset({"opioid-full-agonist", "opioid-mixed", "tramadol", "buprenorphine"})
+OPIOIDS = frozenset({"opioid-full-agonist", "opioid-mixed", "tramadol"})
+ANY_OPIOID = OPIOIDS | {"buprenorphine"}
 _ANTAGONISTS = frozenset({"opioid-antagonist", "naltrexone"})
 
 
@@ -60,7 +61,7 @@ def classes_of(ingredient: str) -> frozenset[str]:
 def classes_together(ingredients: Iterable[str]) -> frozenset[str]:
     """Return the classes of a product with these ingredients."""
     classes = frozenset().union(*map(classes_of, ingredients))
-    return classes - _ANTAGONISTS if classes & _OPIOIDS else classes
+    return classes - _ANTAGONISTS if classes & ANY_OPIOID else classes
 
 
 def leading_first(ingredients: Iterable[str]) -> list[str]:

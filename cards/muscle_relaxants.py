@@ -10,7 +10,7 @@ from cards.circumstances import age, latest, pregnancy
 from cards.contraindications import MYOCARDIAL_INFARCTION, recent_infarctions
 from cards.definitions import number
 from cards.dosing import daily_mg, days_with_refills, single_mg
-from cards.drug_classes import classes_of
+from cards.drug_classes import ANY_OPIOID, classes_of
 from cards.maois import maois
 from cards.medications import (
     fact,
@@ -206,7 +206,7 @@ def _is_exhausted(case: Case) -> bool:
 
 def _is_sedated(case: Case) -> bool:
     return case.history.opioid_use_disorder.on_record or bool(
-        case.beside(cautions.OPIOIDS | cautions.SEDATIVES)
+        case.beside(ANY_OPIOID | cautions.SEDATIVES)
     )
 
 

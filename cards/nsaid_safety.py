@@ -19,6 +19,7 @@ from cards.chart import (
     Verdict,
 )
 from cards.circumstances import age, latest, pregnancy
+from cards.contraindications import ANTICOAGULATED, NSAID_RISKS_EVER
 from cards.courses import is_single
 from cards.definitions import number
 from cards.dosing import daily_mg, route_of
@@ -54,15 +55,6 @@ from cards.wording import shortly
 
 GI_ULCER: Final = known("gi-ulcer")
 HEART_FAILURE: Final = known("heart-failure")
-# The most serious first: one problem is named once.
-EVER: Final = (
-    known("gi-bleed"),
-    known("intracranial-bleed"),
-    known("myocardial-infarction"),
-    known("cardiovascular-disease"),
-    GI_ULCER,
-)
-ANTICOAGULATED: Final = known("anticoagulated")
 ANTICOAGULANT: Final = "anticoagulant"
 ANTICOAGULANTS: Final = frozenset({ANTICOAGULANT})
 HEPARINS: Final = frozenset({HEPARIN})
@@ -201,11 +193,11 @@ def _risks(case: Case) -> Mapping[str, Fact]:
 
 def _problem_risks(case: Case) -> Iterator[tuple[str, Fact]]:
     found: dict[str, Problem] = {}
-    for problem in problems_of(case.chart, (*EVER, HEART_FAILURE)):
+    for problem in problems_of(case.chart, (*NSAID_RISKS_EVER, HEART_FAILURE)):
         found.setdefault(_risk_of(problem), problem)
     if _is_protected(case):
         found.pop(GI_ULCER, None)
-    for term in (*EVER, HEART_FAILURE):
+    for term in (*NSAID_RISKS_EVER, HEART_FAILURE):
         if term in found:
             yield title(term), problem_fact(found[term], term)
 
@@ -214,7 +206,7 @@ def _risk_of(problem: Problem) -> str:
     """Name the risk that a problem is; of heart failure only what is there now counts."""
     terms = problem.concept.terms if stands(problem) else frozenset[str]()
     now = (HEART_FAILURE,) if is_active(problem) else ()
-    return next((term for term in (*EVER, *now) if term in terms), "")
+    return next((term for term in (*NSAID_RISKS_EVER, *now) if term in terms), "")
 
 
 def _kidney_risk(chart: Chart) -> Iterator[tuple[str, Fact]]:

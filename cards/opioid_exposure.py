@@ -9,6 +9,7 @@ from cards.chart import Chart, MedicationUse
 from cards.courses import is_single
 from cards.definitions import number
 from cards.dosing import daily_mme, days_with_refills
+from cards.drug_classes import ANY_OPIOID, OPIOIDS
 from cards.maintenance import STOPPED, beside, is_maintained
 from cards.medications import (
     first_date,
@@ -22,8 +23,6 @@ from cards.medications import (
 from cards.oud import treats_disorder
 from cards.record import later
 
-OPIOIDS: Final = frozenset({"opioid-full-agonist", "opioid-mixed", "tramadol"})
-EXPOSING: Final = OPIOIDS | {"buprenorphine"}
 MEDICATIONS: Final = "medications"  # in `Chart.missing` when neither kind of record came
 
 _NEVER_TAKEN: Final = frozenset(
@@ -137,7 +136,7 @@ def oud_decides(case: Case) -> bool:
 
 def _taken(chart: Chart) -> Iterator[MedicationUse]:
     for use in chart.medications:
-        exposing = not EXPOSING.isdisjoint(use.drug.classes)
+        exposing = not ANY_OPIOID.isdisjoint(use.drug.classes)
         if exposing and use.status not in _NEVER_TAKEN and systemic(use):
             yield use
 

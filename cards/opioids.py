@@ -14,9 +14,9 @@ from cards.dosing import (
     route_of,
     single_mg,
 )
+from cards.drug_classes import OPIOIDS
 from cards.medications import fact, same_medicine, systemic
 from cards.opioid_exposure import (
-    OPIOIDS,
     Equivalents,
     after,
     before,

@@ -12,8 +12,6 @@ from cards.record import active_problems, visit_reasons
 from cards.terms import known
 from cards.wording import shortly
 
-OPIOIDS: Final = frozenset({"opioid-full-agonist", "opioid-mixed", "tramadol"})
-ANY_OPIOID: Final = OPIOIDS | {"buprenorphine"}
 BENZODIAZEPINE: Final = frozenset({"benzodiazepine"})
 GABAPENTINOID: Final = frozenset({"gabapentinoid"})
 RELAXANT: Final = frozenset({"muscle-relaxant"})

@@ -8,13 +8,13 @@ from cards.case import Case
 from cards.chart import Fact, Fires, MedicationUse, Route, Silent, Verdict
 from cards.circumstances import age
 from cards.dosing import route_of
+from cards.drug_classes import ANY_OPIOID
 from cards.maintenance import is_treatment
 from cards.medications import established, fact
 from cards.oud import treats_disorder
 from cards.record import active_problems
 from cards.relevance import Relevance
 from cards.sedation import (
-    ANY_OPIOID,
     BENZODIAZEPINE,
     GABAPENTINOID,
     RELAXANT,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from cards.case import Case
+from cards.cautions import RAISE_SEROTONIN, SEROTONERGIC_DRUGS
 from cards.chart import Fires, MedicationUse, Silent, Verdict
 from cards.dosing import daily_mg
 from cards.drug_classes import classes_of
@@ -12,11 +13,8 @@ from cards.maois import MAOI, maois
 from cards.medications import fact, same_medicine, systemic
 from cards.wording import shortly
 
-WHOLE_CLASSES: Final = frozenset({"tramadol", "tca", "snri", "ssri", "trazodone", MAOI})
-# Members of classes that are otherwise no concern here.
-SINGLE_DRUGS: Final = frozenset({"cyclobenzaprine", "meperidine", "methadone"})
 FOR_PAIN: Final = frozenset({"tramadol", "tca", "snri"})
-LOOKED_THROUGH: Final = WHOLE_CLASSES | {"muscle-relaxant", "opioid-full-agonist"}
+LOOKED_THROUGH: Final = RAISE_SEROTONIN | {"muscle-relaxant", "opioid-full-agonist"}
 
 
 def serotonergic(case: Case) -> Verdict:
@@ -47,14 +45,15 @@ def _serotonergic_names(use: MedicationUse) -> tuple[str, ...]:
     return tuple(
         ingredient.name
         for ingredient in use.drug.ingredients
-        if ingredient.name in SINGLE_DRUGS or classes_of(ingredient.name) & WHOLE_CLASSES
+        if ingredient.name in SEROTONERGIC_DRUGS
+        or classes_of(ingredient.name) & RAISE_SEROTONIN
     )
 
 
 def _may_be_for_pain(use: MedicationUse) -> bool:
     """Say whether it is one that is given for pain; other pairs are no matter of ours."""
     names = _serotonergic_names(use)
-    return any(name in SINGLE_DRUGS or classes_of(name) & FOR_PAIN for name in names)
+    return any(name in SEROTONERGIC_DRUGS or classes_of(name) & FOR_PAIN for name in names)
 
 
 def _others(case: Case) -> Iterator[MedicationUse]:

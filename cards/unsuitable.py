@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from cards.cautions import against_tramadol, against_tricyclics
+from cards.cautions import against_duloxetine, against_tramadol, against_tricyclics
 from cards.chart import Chart, Fact
 from cards.circumstances import age, latest
 from cards.contraindications import nsaid_contraindicated
@@ -55,7 +55,7 @@ def unsuitable_classes(chart: Chart) -> frozenset[str]:
     """Return the classes that a plan does not name as a next step for this patient."""
     found = {
         "nsaid": nsaid_unsuitable(chart) is not None,
-        "duloxetine": any(duloxetine_risks(chart)),
+        "duloxetine": any(duloxetine_risks(chart)) or against_duloxetine(chart),
         "tramadol": against_tramadol(chart),
         "tca": against_tricyclics(chart),
     }

@@ -9,10 +9,11 @@ from cards.case import Case
 from cards.chart import Fires, MedicationUse, Route, Silent, Verdict
 from cards.circumstances import latest
 from cards.dosing import daily_mg, route_of, single_mg
+from cards.drug_classes import ANY_OPIOID
 from cards.maintenance import maintenance
 from cards.medications import established, last_date, supply_end
 from cards.oud import ADDICTION_MEDICINE, METHADONE, OudStatus
-from cards.sedation import ANY_OPIOID, is_local, sedative_fact
+from cards.sedation import is_local, sedative_fact
 from cards.terms import known
 
 COWS = known("cows")
